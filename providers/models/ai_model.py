@@ -55,7 +55,11 @@ class ModelPrice(models.Model):
             models.UniqueConstraint(fields=["model", "effective_from"], name="providers_modelprice_one_at_a_time"),
             models.CheckConstraint(
                 condition=Q(input_nano__gte=0, cached_input_nano__gte=0, output_nano__gte=0)
-                & Q(input_nano__lt=money.NANO_BOUND, cached_input_nano__lt=money.NANO_BOUND, output_nano__lt=money.NANO_BOUND),
+                & Q(
+                    input_nano__lt=money.NANO_BOUND,
+                    cached_input_nano__lt=money.NANO_BOUND,
+                    output_nano__lt=money.NANO_BOUND,
+                ),
                 name="providers_modelprice_bounds",
             ),
         ]

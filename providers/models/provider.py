@@ -20,7 +20,13 @@ class Provider(models.Model):
     name = models.CharField(_("name"), max_length=60, unique=True)
     dialect = models.CharField(_("dialect"), max_length=20, choices=Dialect, default=Dialect.OPENAI)
     # Up to and with /v1: "https://api.openai.com/v1".
-    base_url = models.CharField(_("address"), max_length=300, help_text=_("With its version: https://api.openai.com/v1. Keys are bound to this host: changing it asks for new keys."))
+    base_url = models.CharField(
+        _("address"),
+        max_length=300,
+        help_text=_(
+            "With its version: https://api.openai.com/v1. Keys are bound to this host: changing it asks for new keys."
+        ),
+    )
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.ON)
     is_demo = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)

@@ -38,7 +38,9 @@ class Service(models.Model):
 
     ref = RefField("svc")
     team = models.ForeignKey(Team, models.PROTECT, related_name="services", verbose_name=_("publisher"))
-    slug = models.SlugField(_("short name"), max_length=40, unique=True, help_text=_("Part of its address: /apis/{short name}/"))
+    slug = models.SlugField(
+        _("short name"), max_length=40, unique=True, help_text=_("Part of its address: /apis/{short name}/")
+    )
     name = models.CharField(_("name"), max_length=80)
     kind = models.CharField(_("kind"), max_length=4, choices=Kind)
     summary = models.CharField(_("summary"), max_length=160, blank=True)
@@ -77,7 +79,9 @@ class ServiceVersion(models.Model):
     ref = RefField("ver")
     service = models.ForeignKey(Service, models.PROTECT, related_name="versions", verbose_name=_("service"))
     number = models.PositiveIntegerField(_("number"))
-    state = models.CharField(_("state"), max_length=10, choices=VersionState, default=VersionState.DRAFT, editable=False)
+    state = models.CharField(
+        _("state"), max_length=10, choices=VersionState, default=VersionState.DRAFT, editable=False
+    )
     # REST: where calls go. The path after /apis/{slug} is appended to it.
     upstream_url = models.CharField(_("upstream"), max_length=300, blank=True)
     # AI: what callers may name in "model".
@@ -96,7 +100,9 @@ class ServiceVersion(models.Model):
                 fields=["service"],
                 condition=Q(state=VersionState.PUBLISHED),
                 name="providers_version_one_published",
-                violation_error_message=_("Another version of this service is published: deprecate or retire it first."),
+                violation_error_message=_(
+                    "Another version of this service is published: deprecate or retire it first."
+                ),
             ),
         ]
 

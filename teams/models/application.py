@@ -27,7 +27,9 @@ class Application(models.Model):
     name = models.CharField(_("name"), max_length=80)
     description = models.CharField(_("description"), max_length=200, blank=True)
     environment = models.CharField(_("environment"), max_length=4, choices=Environment, default=Environment.LIVE)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("created by"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("created by")
+    )
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
     # Switched off: its keys answer 403 until it is switched on again.
     suspended_at = models.DateTimeField(_("switched off since"), null=True, blank=True)
@@ -40,7 +42,9 @@ class Application(models.Model):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(
-                fields=["team", "name"], name="teams_application_name_once", violation_error_message=_("Your team has an application of this name.")
+                fields=["team", "name"],
+                name="teams_application_name_once",
+                violation_error_message=_("Your team has an application of this name."),
             )
         ]
 

@@ -20,7 +20,9 @@ class AuditEvent(models.Model):
     number = models.PositiveBigIntegerField()
     team = models.ForeignKey(Team, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("team"))
     at = models.DateTimeField(_("when"))
-    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("who"))
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("who")
+    )
     # "system", or the address of the person at that time.
     actor_name = models.CharField(_("who"), max_length=254)
     # Dotted, object first: "key.rotated".

@@ -23,7 +23,9 @@ class Team(models.Model):
     ref = RefField("team")
     name = models.CharField(_("name"), max_length=80)
     slug = models.SlugField(_("short name"), max_length=40, unique=True)
-    contact_email = models.EmailField(_("contact"), blank=True, help_text=_("Where subscribers of this team's services write to."))
+    contact_email = models.EmailField(
+        _("contact"), blank=True, help_text=_("Where subscribers of this team's services write to.")
+    )
     support_url = models.URLField(_("support page"), blank=True)
     currency = models.CharField(_("currency"), max_length=3, default="USD")
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
@@ -35,7 +37,9 @@ class Team(models.Model):
     show_billing_to_keys = models.BooleanField(_("show billing to keys"), default=False)
     suspended_at = models.DateTimeField(_("suspended since"), null=True, blank=True)
     suspended_reason = models.CharField(_("reason"), max_length=200, blank=True)
-    grace_hours = models.PositiveIntegerField(_("grace, in hours"), null=True, blank=True, help_text=_("Empty: the plan's or the site's."))
+    grace_hours = models.PositiveIntegerField(
+        _("grace, in hours"), null=True, blank=True, help_text=_("Empty: the plan's or the site's.")
+    )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = TeamQuerySet.as_manager()
@@ -64,7 +68,9 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
 
 class Membership(models.Model):
     team = models.ForeignKey(Team, models.CASCADE, related_name="memberships", verbose_name=_("team"))
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships", verbose_name=_("person"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships", verbose_name=_("person")
+    )
     role = models.CharField(_("role"), max_length=10, choices=Role)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 

@@ -1,0 +1,3 @@
+from analytics.models.rollup import CallRollup
+
+__all__ = ["CallRollup"]
