@@ -12,7 +12,7 @@ os.environ["BILLING_TEST_GATEWAY"] = "1"
 os.environ.setdefault("PUBLIC_URL", "http://localhost:8000")
 
 from apipark.settings import *  # noqa: E402, F403
-from apipark.settings import DATA_DIR, INSTALLED_APPS  # noqa: E402
+from apipark.settings import DATA_DIR  # noqa: E402
 
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -23,4 +23,3 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ALLOWED_HOSTS = ["*"]
 Path(DATA_DIR).mkdir(parents=True, exist_ok=True)
-__all__ = ["INSTALLED_APPS"]
