@@ -1,9 +1,21 @@
+"""The two apps of the project itself: its few tables, and Django's admin with the operator's console as its site."""
+
+from importlib import import_module
+
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ApiparkConfig(AppConfig):
     name = "apipark"
+    label = "apipark"
+    verbose_name = _("Installation")
+
+    def ready(self) -> None:
+        # Celery must exist before the first shared task is imported; checks register themselves.
+        import_module("apipark.celery")
+        import_module("apipark.checks")
 
 
 class ConsoleConfig(AdminConfig):

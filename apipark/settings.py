@@ -12,11 +12,14 @@ import django_stubs_ext
 import environ
 from django.utils.translation import gettext_lazy as _
 
+from apipark import valkey
+from apipark.environment import Environment
+
 django_stubs_ext.monkeypatch()
 
 # Environment ---------------------------------------------------------------------------------------------------------
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.FileAwareEnv()  # SECRET_KEY_FILE=/run/secrets/key works like SECRET_KEY=…
+env = Environment()  # SECRET_KEY_FILE=/run/secrets/key works like SECRET_KEY=…
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 # Written by the first run; the environment wins over it, so that all commands share one set of secrets.
 environ.Env.read_env(DATA_DIR / "secrets.env")
@@ -183,7 +186,10 @@ REST_FRAMEWORK = {
 }
 
 # Redis and Celery ----------------------------------------------------------------------------------------------------
-REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+# Of the Valkey that `manage.py up` brings along; made by the first run, used only when no REDIS_URL is named.
+VALKEY_PASSWORD = env.str("VALKEY_PASSWORD", default="")
+_brought_along = valkey.url(DATA_DIR, VALKEY_PASSWORD) if VALKEY_PASSWORD else "redis://127.0.0.1:6379/0"
+REDIS_URL = env.str("REDIS_URL", default=_brought_along)
 _TASK_TIMEOUT_S = 3600  # above the longest task; the shortest of the three places wins, so they are one value
 CELERY_BROKER_URL = REDIS_URL
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -1,0 +1,7 @@
+"""The operator's console."""
+
+from django.contrib import admin
+
+
+class ConsoleSite(admin.AdminSite):
+    pass
