@@ -1,6 +1,6 @@
 // copy.js: <button data-copy="#id"> copies the text of that element; the word in it answers, and a screen reader hears it.
 // Buttons are hidden in the page and shown here, so that no button lies about what it can do.
-// The words come from <body data-copied="Copied" data-select=words.select>, in the language of the page.
+// The words come from <body data-copied="Copied" data-select="Selected. …">, in the language of the page.
 const words = document.body.dataset;
 const live = document.body.appendChild(Object.assign(document.createElement("p"), { className: "sr" }));
 live.setAttribute("role", "status");
