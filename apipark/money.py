@@ -12,8 +12,8 @@ PER_MILLION: Final = 1_000_000
 NANO_BOUND: Final = 4_600_000_000_000_000_000
 
 # ISO 4217 exponents that are not 2.
-_ZERO_PLACES = frozenset("BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF".split())
-_THREE_PLACES = frozenset("BHD JOD KWD OMR TND".split())
+_ZERO_PLACES = frozenset(["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"])
+_THREE_PLACES = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 
 
 def exponent(currency: str) -> int:
@@ -43,7 +43,8 @@ def minor_from_nano(nano: int, currency: str) -> int:
 
 
 def nano_from_minor(minor: int, currency: str) -> int:
-    return minor * 10 ** (9 - exponent(currency))
+    factor: int = 10 ** (9 - exponent(currency))
+    return minor * factor
 
 
 def major_text(nano: int) -> str:

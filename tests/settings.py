@@ -11,8 +11,8 @@ os.environ["MASTER_KEYS"] = "1:" + "b2" * 32
 os.environ["BILLING_TEST_GATEWAY"] = "1"
 os.environ.setdefault("PUBLIC_URL", "http://localhost:8000")
 
-from apipark.settings import *  # noqa: E402, F403
-from apipark.settings import DATA_DIR  # noqa: E402
+from apipark.settings import *  # noqa: F403
+from apipark.settings import DATA_DIR
 
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

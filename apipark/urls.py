@@ -1,0 +1,5 @@
+"""Every include."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []
