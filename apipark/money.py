@@ -12,7 +12,9 @@ PER_MILLION: Final = 1_000_000
 NANO_BOUND: Final = 4_600_000_000_000_000_000
 
 # ISO 4217 exponents that are not 2.
-_ZERO_PLACES = frozenset(["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"])
+_ZERO_PLACES = frozenset(
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
+)
 _THREE_PLACES = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 
 
