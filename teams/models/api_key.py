@@ -14,7 +14,7 @@ from teams.models.team import Person, Team
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def visible_to(self, user: Person) -> Self:
-        return self.filter(application__team__in=Team.objects.visible_to(user))
+        return self.filter(application__team__in=Team.objects.visible_to(user)).select_related("application")
 
     def usable(self, now: datetime) -> Self:
         return self.filter(Q(revoked_at=None) | Q(revoked_at__gt=now), Q(expires_at=None) | Q(expires_at__gt=now))
@@ -56,6 +56,10 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…{self.last_four})"
+
+    @property
+    def team_id(self) -> int:
+        return self.application.team_id
 
     def state(self, now: datetime) -> str:
         """usable, retiring (rotated, in its overlap), expired or revoked."""
