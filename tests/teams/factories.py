@@ -1,25 +1,34 @@
+"""Small rows without surprises. `UserFactory.create()` is typed, `UserFactory()` is the same to those who need no type."""
+
 from typing import Any
 
 import factory
+from allauth.account.models import EmailAddress
+from factory.django import DjangoModelFactory
 
 from teams import keys
 from teams.models import ApiKey, Application, Membership, Role, Team, User
-from tests.factory import Factory
 
-PASSWORD = "correct horse battery staple"
+PASSWORD = "correct-horse-battery"
 
 
-class UserFactory(Factory[User]):
+class UserFactory(DjangoModelFactory[User]):
+    """A person who can sign in with PASSWORD."""
+
     class Meta:
         model = User
-        skip_postgeneration_save = True
 
     email = factory.Sequence(lambda n: f"person{n}@example.org")
     name = factory.Sequence(lambda n: f"Person {n}")
-    password = factory.django.Password(PASSWORD)
+
+    @classmethod
+    def _create(cls, model_class: type[User], *_args: Any, **fields: Any) -> User:
+        user = model_class.objects.create_user(fields.pop("email"), fields.pop("password", PASSWORD), **fields)
+        EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+        return user
 
 
-class TeamFactory(Factory[Team]):
+class TeamFactory(DjangoModelFactory[Team]):
     class Meta:
         model = Team
 
@@ -27,7 +36,7 @@ class TeamFactory(Factory[Team]):
     slug = factory.Sequence(lambda n: f"team-{n}")
 
 
-class MembershipFactory(Factory[Membership]):
+class MembershipFactory(DjangoModelFactory[Membership]):
     class Meta:
         model = Membership
 
@@ -36,7 +45,7 @@ class MembershipFactory(Factory[Membership]):
     role = Role.OWNER
 
 
-class ApplicationFactory(Factory[Application]):
+class ApplicationFactory(DjangoModelFactory[Application]):
     class Meta:
         model = Application
 
@@ -44,8 +53,8 @@ class ApplicationFactory(Factory[Application]):
     name = factory.Sequence(lambda n: f"Application {n}")
 
 
-class ApiKeyFactory(Factory[ApiKey]):
-    """Made as the portal makes it: the row with its secret as `key.secret`."""
+class ApiKeyFactory(DjangoModelFactory[ApiKey]):
+    """Made as the portal makes it; its secret is `key.secret` here, and nowhere in the product."""
 
     class Meta:
         model = ApiKey
@@ -54,10 +63,10 @@ class ApiKeyFactory(Factory[ApiKey]):
     name = factory.Sequence(lambda n: f"key-{n}")
 
     @classmethod
-    def _create(cls, _model: type[ApiKey], *_args: Any, **kwargs: Any) -> ApiKey:
-        application, name = kwargs.pop("application"), kwargs.pop("name")
-        issued = keys.issue(application, name=name, actor=kwargs.pop("created_by", None))
-        for field, value in kwargs.items():
+    def _create(cls, _model: type[ApiKey], *_args: Any, **fields: Any) -> ApiKey:
+        application, name = fields.pop("application"), fields.pop("name")
+        issued = keys.issue(application, name=name, actor=fields.pop("created_by", None))
+        for field, value in fields.items():
             setattr(issued.key, field, value)
         issued.key.save()
         issued.key.secret = issued.secret  # type: ignore[attr-defined]  # for tests alone

@@ -14,7 +14,7 @@ def some_events(team: Team, count: int = 3) -> None:
     for number in range(count):
         audit.record(
             team=team,
-            actor=UserFactory(),
+            actor=UserFactory.create(),
             action="team.renamed",
             target=team,
             before={"name": "ä", "at": clock.now()},
@@ -24,7 +24,7 @@ def some_events(team: Team, count: int = 3) -> None:
 
 
 def test_chain_is_whole() -> None:
-    team = TeamFactory()
+    team = TeamFactory.create()
 
     some_events(team)
 
@@ -33,7 +33,7 @@ def test_chain_is_whole() -> None:
 
 
 def test_chains_of_teams_and_site_are_apart() -> None:
-    team, other = TeamFactory(), TeamFactory()
+    team, other = TeamFactory.create(), TeamFactory.create()
     some_events(team, 2)
     some_events(other, 1)
 
@@ -54,7 +54,7 @@ def test_chains_of_teams_and_site_are_apart() -> None:
     ],
 )
 def test_verify_finds_a_changed_event(change: dict[str, object]) -> None:
-    team = TeamFactory()
+    team = TeamFactory.create()
     some_events(team)
 
     AuditEvent.objects.filter(number=2).update(**change)
@@ -63,7 +63,7 @@ def test_verify_finds_a_changed_event(change: dict[str, object]) -> None:
 
 
 def test_verify_finds_a_missing_event() -> None:
-    team = TeamFactory()
+    team = TeamFactory.create()
     some_events(team)
 
     AuditEvent.objects.filter(number=2).delete()

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -38,9 +39,9 @@ def test_parse_refuses_other_texts(text: str) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("environment", Environment)
 def test_issue_makes_a_key_that_is_found(environment: str) -> None:
-    application = ApplicationFactory(environment=environment)
+    application = ApplicationFactory.create(environment=environment)
 
-    issued = keys.issue(application, name="ci", actor=UserFactory(), networks=["192.0.2.7", "2001:db8::/32"])
+    issued = keys.issue(application, name="ci", actor=UserFactory.create(), networks=["192.0.2.7", "2001:db8::/32"])
 
     assert issued.secret.startswith(f"ap_{environment}_")
     assert len(issued.secret) == 46
@@ -51,7 +52,7 @@ def test_issue_makes_a_key_that_is_found(environment: str) -> None:
 
 @pytest.mark.django_db
 def test_secret_is_stored_nowhere() -> None:
-    issued = keys.issue(ApplicationFactory(), name="ci", actor=None)
+    issued = keys.issue(ApplicationFactory.create(), name="ci", actor=None)
 
     stored = [str(row) for table in (ApiKey, AuditEvent) for row in table.objects.values()]
 
@@ -60,7 +61,7 @@ def test_secret_is_stored_nowhere() -> None:
 
 @pytest.mark.django_db
 def test_find_knows_no_other_key() -> None:
-    ApiKeyFactory()
+    ApiKeyFactory.create()
 
     assert keys.find(a_key()) is None
     assert keys.find("nonsense") is None
@@ -68,9 +69,9 @@ def test_find_knows_no_other_key() -> None:
 
 @pytest.mark.django_db
 def test_issue_records_and_announces_in_one_go() -> None:
-    actor = UserFactory()
+    actor = UserFactory.create()
 
-    issued = keys.issue(ApplicationFactory(), name="ci", actor=actor, address="192.0.2.1")
+    issued = keys.issue(ApplicationFactory.create(), name="ci", actor=actor, address="192.0.2.1")
 
     event = AuditEvent.objects.get()
     assert (event.action, event.object_ref, event.actor, event.address) == (
@@ -91,9 +92,9 @@ def test_issue_records_and_announces_in_one_go() -> None:
         ({"name": "x" * 81}, "name"),
     ],
 )
-def test_issue_names_the_field_it_refuses(options: dict[str, object], field: str) -> None:
+def test_issue_names_the_field_it_refuses(options: dict[str, Any], field: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        keys.issue(ApplicationFactory(), **({"name": "ci", "actor": None} | options))
+        keys.issue(ApplicationFactory.create(), **{"name": "ci", "actor": None, **options})
 
     assert list(refused.value.message_dict) == [field]
     assert not ApiKey.objects.exists()
@@ -102,12 +103,12 @@ def test_issue_names_the_field_it_refuses(options: dict[str, object], field: str
 @pytest.mark.django_db
 def test_issue_refuses_an_expiry_in_the_past() -> None:
     with pytest.raises(ValidationError):
-        keys.issue(ApplicationFactory(), name="ci", actor=None, expires_at=clock.now())
+        keys.issue(ApplicationFactory.create(), name="ci", actor=None, expires_at=clock.now())
 
 
 @pytest.mark.django_db
 def test_rotate_keeps_the_old_key_for_the_overlap() -> None:
-    old = ApiKeyFactory(networks=["192.0.2.0/24"], scopes=["billing:read"])
+    old = ApiKeyFactory.create(networks=["192.0.2.0/24"], scopes=["billing:read"])
     before = clock.now()
 
     issued = keys.rotate(old, actor=None, overlap=timedelta(hours=2))
@@ -123,7 +124,7 @@ def test_rotate_keeps_the_old_key_for_the_overlap() -> None:
 
 @pytest.mark.django_db
 def test_rotate_refuses_a_key_that_was_replaced() -> None:
-    old = ApiKeyFactory()
+    old = ApiKeyFactory.create()
     keys.rotate(old, actor=None)
 
     with pytest.raises(ValidationError, match="not in use"):
@@ -134,7 +135,7 @@ def test_rotate_refuses_a_key_that_was_replaced() -> None:
 
 @pytest.mark.django_db
 def test_revoke_ends_the_overlap_and_repeats_silently() -> None:
-    old = ApiKeyFactory()
+    old = ApiKeyFactory.create()
     keys.rotate(old, actor=None)
 
     keys.revoke(old, actor=None, reason="leaked")

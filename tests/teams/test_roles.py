@@ -52,9 +52,9 @@ def test_developers_change_applications_of_their_own_making(role: str, *, own: b
 
 @pytest.mark.django_db
 def test_people_who_may_are_of_this_team() -> None:
-    team = TeamFactory()
-    billing = MembershipFactory(team=team, role=Role.BILLING)
-    MembershipFactory(team=team, role=Role.DEVELOPER)
-    MembershipFactory(role=Role.OWNER)
+    team = TeamFactory.create()
+    billing = MembershipFactory.create(team=team, role=Role.BILLING)
+    MembershipFactory.create(team=team, role=Role.DEVELOPER)
+    MembershipFactory.create(role=Role.OWNER)
 
     assert list(people_who_may(team, Action.PAY)) == [billing]
