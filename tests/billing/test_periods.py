@@ -1,47 +1,83 @@
-from datetime import UTC, datetime, timedelta
+"""Periods against a table that was counted another way: day by day through the calendar."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from datetime import UTC, date, datetime, timedelta
 
-from billing.periods import FOREVER, Cycle
+import pytest
 
-moments = st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))  # noqa: DTZ001
+from billing.periods import CALENDAR_ANCHOR, FOREVER, MONDAY_ANCHOR, Cycle
 
-
-def starts(anchor: datetime, unit: str, count: int, n: int) -> list[str]:
-    return [f"{Cycle(unit, count, anchor).start(i):%Y-%m-%d}" for i in range(n)]
+TICK = timedelta(microseconds=1)
 
 
-def test_a_month_that_lacks_the_day_ends_earlier_and_the_next_does_not() -> None:
-    assert starts(datetime(2026, 1, 31, tzinfo=UTC), "month", 1, 5) == [
-        "2026-01-31",
-        "2026-02-28",
-        "2026-03-31",
-        "2026-04-30",
-        "2026-05-31",
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _is_last_of_month(day: date) -> bool:
+    return (day + timedelta(days=1)).month != day.month
+
+
+@pytest.mark.parametrize("anchor_day", [1, 15, 28, 29, 30, 31])
+def test_400_days_each_in_the_month_that_a_calendar_gives(anchor_day: int) -> None:
+    anchor = datetime(2027, 1, anchor_day, tzinfo=UTC)
+    cycle = Cycle("month", 1, anchor)
+    start, day = anchor, anchor.date()
+    starts: list[tuple[datetime, datetime]] = []
+
+    for _ in range(400):
+        due = day.day == anchor_day or (day.day < anchor_day and _is_last_of_month(day))
+        if due:
+            start = _midnight(day)
+        starts.append((_midnight(day), start))
+        day += timedelta(days=1)
+
+    assert [(at, cycle.period(at)[0]) for at, _ in starts] == starts
+    assert all(cycle.period(at)[0] <= at < cycle.period(at)[1] for at, _ in starts)
+
+
+def test_the_31st_renews_on_the_last_day_and_finds_back_to_the_31st() -> None:
+    cycle = Cycle("month", 1, datetime(2027, 1, 31, 9, 30, tzinfo=UTC))
+
+    days = [cycle.start(n).strftime("%m-%d %H:%M") for n in range(5)]
+
+    assert days == ["01-31 09:30", "02-28 09:30", "03-31 09:30", "04-30 09:30", "05-31 09:30"]
+
+
+def test_29_february_renews_on_the_28th_until_the_next_leap_year() -> None:
+    cycle = Cycle("year", 1, datetime(2028, 2, 29, tzinfo=UTC))
+
+    assert [cycle.start(n).date() for n in (0, 1, 3, 4)] == [
+        date(2028, 2, 29),
+        date(2029, 2, 28),
+        date(2031, 2, 28),
+        date(2032, 2, 29),
     ]
 
 
-def test_a_year_from_29_february_comes_back_to_it() -> None:
-    assert starts(datetime(2024, 2, 29, tzinfo=UTC), "year", 1, 5) == [
-        "2024-02-29",
-        "2025-02-28",
-        "2026-02-28",
-        "2027-02-28",
-        "2028-02-29",
-    ]
+@pytest.mark.parametrize(
+    "cycle",
+    [
+        Cycle("day", 1, CALENDAR_ANCHOR),
+        Cycle("day", 10, datetime(2027, 1, 31, 5, tzinfo=UTC)),
+        Cycle("week", 1, MONDAY_ANCHOR),
+        Cycle("week", 2, datetime(2027, 3, 3, tzinfo=UTC)),
+        Cycle("month", 3, datetime(2027, 11, 30, tzinfo=UTC)),
+        Cycle("year", 1, datetime(2028, 2, 29, 23, 59, tzinfo=UTC)),
+    ],
+)
+def test_periods_are_half_open_and_leave_no_gap(cycle: Cycle) -> None:
+    for n in range(-30, 400):
+        start, end = cycle.start(n), cycle.start(n + 1)
+
+        assert cycle.period(start) == cycle.period(end - TICK) == (start, end)
+        assert cycle.period(start - TICK)[1] == start
 
 
-@given(moments, moments, st.sampled_from(["day", "week", "month", "year"]), st.integers(1, 13))
-def test_every_moment_lies_in_exactly_one_period(anchor: datetime, at: datetime, unit: str, count: int) -> None:
-    cycle = Cycle(unit, count, anchor)
-    start, end = cycle.period(at)
+def test_weeks_of_the_calendar_begin_on_monday() -> None:
+    start, end = Cycle("week", 1, MONDAY_ANCHOR).period(datetime(2026, 11, 29, 23, 59, 59, tzinfo=UTC))
 
-    assert start <= at < end
-    assert cycle.period(start) == (start, end)
-    assert cycle.period(end - timedelta(microseconds=1)) == (start, end)
-    assert cycle.period(end)[0] == end
+    assert (start.strftime("%A %d"), end.strftime("%A %d")) == ("Monday 23", "Monday 30")
 
 
-def test_what_never_renews_ends_never() -> None:
-    assert Cycle("total", 1, datetime(2026, 1, 1, tzinfo=UTC)).period(datetime(2050, 1, 1, tzinfo=UTC))[1] == FOREVER
+def test_total_never_renews() -> None:
+    assert Cycle("total", 1, CALENDAR_ANCHOR).period(datetime(2026, 1, 1, tzinfo=UTC)) == (CALENDAR_ANCHOR, FOREVER)
