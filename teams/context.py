@@ -11,11 +11,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apipark.version import version
-from teams.models import Membership, Role, Team, User
-
-_EVERYONE = frozenset(Role)
-_SEES_MONEY = frozenset({Role.OWNER, Role.ADMIN, Role.BILLING})
-_SEES_CHANGES = frozenset({Role.OWNER, Role.ADMIN})
+from teams.models import Membership, Team, User
+from teams.roles import Action, may
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +22,7 @@ class _Entry:
     # The page, and the beginnings of the names of those that lie below it.
     name: str
     below: tuple[str, ...]
-    roles: frozenset[Role] = _EVERYONE
+    action: Action = Action.SEE
 
 
 _SIDEBAR: Sequence[tuple[str | Promise, Sequence[_Entry]]] = (
@@ -53,7 +50,7 @@ _SIDEBAR: Sequence[tuple[str | Promise, Sequence[_Entry]]] = (
                 "receipt-text",
                 "billing:billing",
                 ("billing:billing", "billing:invoice", "billing:method"),
-                _SEES_MONEY,
+                Action.SEE_MONEY,
             ),
         ),
     ),
@@ -61,7 +58,7 @@ _SIDEBAR: Sequence[tuple[str | Promise, Sequence[_Entry]]] = (
         _("Team"),
         (
             _Entry(_("Members"), "users", "teams:member-list", ("teams:member", "teams:invitation")),
-            _Entry(_("Changes"), "history", "teams:audit-list", ("teams:audit",), _SEES_CHANGES),
+            _Entry(_("Changes"), "history", "teams:audit-list", ("teams:audit",), Action.SEE_CHANGES),
         ),
     ),
 )
@@ -117,18 +114,18 @@ def portal(request: HttpRequest) -> dict[str, Portal]:
             person=user if isinstance(user, User) else None,
             membership=membership,
             memberships=getattr(request, "memberships", []),
-            nav=list(_sidebar(request, Role(membership.role))) if membership else [],
+            nav=list(_sidebar(request, membership)) if membership else [],
         )
     }
 
 
-def _sidebar(request: HttpRequest, role: Role) -> Iterator[NavGroup]:
-    """What this role may see. A page that this URLconf does not have is left out."""
+def _sidebar(request: HttpRequest, membership: Membership) -> Iterator[NavGroup]:
+    """What this member may see. A page that this URLconf does not have is left out."""
     here = request.resolver_match.view_name if request.resolver_match else ""
     for label, entries in _SIDEBAR:
         items = []
         for entry in entries:
-            if role not in entry.roles:
+            if not may(membership, entry.action):
                 continue
             try:
                 url = reverse(entry.name)

@@ -12,7 +12,7 @@ os.environ["BILLING_TEST_GATEWAY"] = "1"
 os.environ.setdefault("PUBLIC_URL", "http://localhost:8000")
 
 from apipark.settings import *  # noqa: F403
-from apipark.settings import DATA_DIR
+from apipark.settings import DATA_DIR, STATIC_ROOT
 
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
@@ -22,4 +22,4 @@ STORAGES = {
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ALLOWED_HOSTS = ["*"]
-Path(DATA_DIR).mkdir(parents=True, exist_ok=True)
+Path(STATIC_ROOT).mkdir(parents=True, exist_ok=True)  # WhiteNoise warns of a missing one
