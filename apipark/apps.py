@@ -4,6 +4,7 @@ from importlib import import_module
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -20,3 +21,7 @@ class ApiparkConfig(AppConfig):
 
 class ConsoleConfig(AdminConfig):
     default_site = "apipark.admin_site.ConsoleSite"
+
+    def ready(self) -> None:
+        super().ready()
+        post_migrate.connect(import_module("apipark.verbs").make_permissions, dispatch_uid="verbs")
