@@ -47,7 +47,7 @@ def record(
         actor=actor,
         actor_name=actor.email if actor else "system",
         action=action,
-        object_kind=target._meta.model_name or "",  # noqa: SLF001 - Django's documented way to a model's name
+        object_kind=target._meta.model_name or "",
         object_ref=getattr(target, "ref", str(target.pk)),
         object_name=str(target)[:160],
         before=_plain(before),

@@ -1,5 +1,7 @@
 """A request whose user is known to be signed in, and in which team: what PersonMiddleware puts on it."""
 
+import ipaddress
+
 from django.http import HttpRequest
 
 from teams.models import Membership, Team, User
@@ -20,3 +22,11 @@ class SignedInRequest(HttpRequest):
     memberships: list[Membership]
     membership: Membership
     team: Team
+
+
+def came_from(request: HttpRequest) -> str | None:
+    """The address of the person, for the record of changes; None behind a socket that has none."""
+    try:
+        return str(ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")))
+    except ValueError:
+        return None

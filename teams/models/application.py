@@ -1,7 +1,9 @@
+from datetime import datetime
 from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Count, Max, Q
 from django.utils.translation import gettext_lazy as _
 
 from apipark import clock
@@ -17,6 +19,13 @@ class Environment(models.TextChoices):
 class ApplicationQuerySet(models.QuerySet["Application"]):
     def visible_to(self, user: Person) -> Self:
         return self.filter(team__in=Team.objects.visible_to(user))
+
+    def with_keys(self, now: datetime) -> Self:
+        """`usable_keys`: how many work now; `last_used_at`: when the last of them was used."""
+        works = (Q(keys__revoked_at=None) | Q(keys__revoked_at__gt=now)) & (
+            Q(keys__expires_at=None) | Q(keys__expires_at__gt=now)
+        )
+        return self.annotate(usable_keys=Count("keys", filter=works), last_used_at=Max("keys__last_used_at"))
 
 
 class Application(models.Model):

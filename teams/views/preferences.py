@@ -1,6 +1,5 @@
 """What a person sets in passing: the theme, also without an account; the team to work in."""
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -10,6 +9,7 @@ from django.views.decorators.http import require_POST
 
 from teams.middleware import enter
 from teams.models import Team
+from teams.roles import Action, requires
 from teams.signed_in import SignedInRequest
 
 _YEAR_S = 365 * 24 * 3600
@@ -30,7 +30,7 @@ def theme(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@login_required
+@requires(Action.BROWSE)
 @require_POST
 def switch_team(request: SignedInRequest, ref: str) -> HttpResponse:
     enter(request, get_object_or_404(Team.objects.visible_to(request.user), ref=ref))

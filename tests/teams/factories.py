@@ -22,8 +22,8 @@ class UserFactory(DjangoModelFactory[User]):
     name = factory.Sequence(lambda n: f"Person {n}")
 
     @classmethod
-    def _create(cls, model_class: type[User], *_args: Any, **fields: Any) -> User:
-        user = model_class.objects.create_user(fields.pop("email"), fields.pop("password", PASSWORD), **fields)
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> User:  # noqa: ARG003
+        user: User = model_class.objects.create_user(kwargs.pop("email"), kwargs.pop("password", PASSWORD), **kwargs)
         EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
         return user
 
@@ -63,10 +63,10 @@ class ApiKeyFactory(DjangoModelFactory[ApiKey]):
     name = factory.Sequence(lambda n: f"key-{n}")
 
     @classmethod
-    def _create(cls, _model: type[ApiKey], *_args: Any, **fields: Any) -> ApiKey:
-        application, name = fields.pop("application"), fields.pop("name")
-        issued = keys.issue(application, name=name, actor=fields.pop("created_by", None))
-        for field, value in fields.items():
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> ApiKey:  # noqa: ARG003
+        application, name = kwargs.pop("application"), kwargs.pop("name")
+        issued = keys.issue(application, name=name, actor=kwargs.pop("created_by", None))
+        for field, value in kwargs.items():
             setattr(issued.key, field, value)
         issued.key.save()
         issued.key.secret = issued.secret  # type: ignore[attr-defined]  # for tests alone
