@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apipark import clock
 from apipark.fields import RefField
+from billing.models.plan import PlanVersion
 from billing.models.subscription import Subscription
 from teams.models import Person, Team
 
@@ -81,6 +82,8 @@ class Invoice(models.Model):
     subscription = models.ForeignKey(
         Subscription, models.PROTECT, related_name="invoices", verbose_name=_("subscription")
     )
+    # What it bills. Of a change of plan: what holds once it is paid.
+    version = models.ForeignKey(PlanVersion, models.PROTECT, related_name="+", verbose_name=_("plan"))
     reason = models.CharField(_("for"), max_length=6, choices=Reason)
     state = models.CharField(_("state"), max_length=13, choices=State, default=State.OPEN)
     collection = models.CharField(_("payment"), max_length=7)

@@ -70,6 +70,8 @@ class Subscription(models.Model):
     pending_version = models.ForeignKey(
         PlanVersion, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("changes to")
     )
+    # The instant of that change, so that it holds on time without a job.
+    pending_from = models.DateTimeField(_("from"), null=True, blank=True, editable=False)
     # Start of the last period that has its invoice: the sweep goes on from there.
     invoiced_until = models.DateTimeField(_("invoiced until"), null=True, blank=True, editable=False)
 
@@ -82,6 +84,11 @@ class Subscription(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(ended_at=None) | ~Q(ended_reason=""), name="billing_subscription_end_has_reason"
+            ),
+            models.CheckConstraint(
+                condition=Q(pending_version=None, pending_from=None)
+                | Q(pending_version__isnull=False, pending_from__isnull=False),
+                name="billing_subscription_pending_has_date",
             ),
             models.CheckConstraint(
                 condition=Q(hold="") | Q(held_at__isnull=False), name="billing_subscription_hold_has_date"
