@@ -33,6 +33,7 @@ _MENU: Final[Sequence[tuple[Promise, Mapping[str, str]]]] = (
             "teams.User": "user",
             "teams.Membership": "users",
             "auth.Group": "users",
+            "account.EmailAddress": "mail",
             "teams.Application": "app-window",
             "teams.ApiKey": "key-round",
         },
@@ -93,7 +94,7 @@ class ConsoleSite(admin.AdminSite):
         # Called by the template that draws it, so that a page without navigation (a popup) asks nothing.
         return {**context, "menu": lambda: list(self._menu(request, available)), "version": version()}
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:  # noqa: FBT001, FBT002 - Django's signature
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002 - Django's signature
         inner = super().admin_view(view, cacheable)
 
         def watched(request: HttpRequest, *args: Any, **options: Any) -> Any:

@@ -10,13 +10,15 @@ from typing import Any, Final
 from django.contrib import admin
 from django.db.models import Model
 from django.urls import NoReverseMatch, reverse
-from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django_stubs_ext import StrOrPromise
 
 from apipark.templatetags import portal
 
-Column = Callable[[Any], str]
+Cell = Callable[[Any], str]
+# A function as `list_display`, `fields` and `readonly_fields` take it; django-stubs knows only names in the latter two.
+Column = Any
 
 # One word, one tone, on every page. A word that is missing is drawn quietly.
 _TONES: Final[dict[str, str]] = {
@@ -73,12 +75,12 @@ def _follow(row: Model, path: str) -> Any:
     return value
 
 
-def _column(name: str, label: str | Promise, ordering: str | None, cell: Column) -> Column:
+def _column(name: str, label: StrOrPromise, ordering: str | None, cell: Cell) -> Column:
     cell.__name__ = name
     return admin.display(description=label, ordering=ordering)(cell)
 
 
-def state(field: str, label: str | Promise, why: str = "") -> Column:
+def state(field: str, label: StrOrPromise, why: str = "") -> Column:
     """A badge for a field with choices; `why` names a field whose text stands below it."""
 
     def cell(row: Any) -> str:
@@ -92,7 +94,7 @@ def state(field: str, label: str | Promise, why: str = "") -> Column:
     return _column(field, label, field, cell)
 
 
-def number(field: str, label: str | Promise, words: Callable[..., str] = portal.short, currency: str = "") -> Column:
+def number(field: str, label: StrOrPromise, words: Callable[..., str] = portal.short, currency: str = "") -> Column:
     """A figure. `words` is one of portal's count, short, cash, spend, price, duration, size; `currency` is the path to it."""
 
     def cell(row: Any) -> str:
@@ -102,20 +104,20 @@ def number(field: str, label: str | Promise, words: Callable[..., str] = portal.
     return _column(field, label, field, cell)
 
 
-def moment(field: str, label: str | Promise) -> Column:
+def moment(field: str, label: StrOrPromise) -> Column:
     return _column(field, label, field, lambda row: portal.moment(getattr(row, field)))
 
 
-def neighbour(path: str, label: str | Promise) -> Column:
+def neighbour(path: str, label: StrOrPromise) -> Column:
     """A link to the row at the other end of a foreign key, or of several in a row."""
     return _column(f"{path}_link", label, path, lambda row: linked(_follow(row, path)))
 
 
-def itself(label: str | Promise, ordering: str = "id") -> Column:
+def itself(label: StrOrPromise, ordering: str = "id") -> Column:
     """The row's own name with a link to it: for read-only inlines."""
     return _column("itself", label, ordering, linked)
 
 
-def prose(field: str, label: str | Promise) -> Column:
+def prose(field: str, label: StrOrPromise) -> Column:
     """A sentence: the only kind of cell that may take more than one line."""
     return _column(field, label, field, lambda row: format_html('<span class="prose">{}</span>', getattr(row, field)))

@@ -13,9 +13,10 @@ from django.db import models
 from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
-from django.utils.functional import Promise, cached_property
+from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django_stubs_ext import StrOrPromise
 
 from apipark import changes
 from apipark.verbs import WithVerbs
@@ -35,7 +36,7 @@ class ConsoleForm(forms.ModelForm[M]):
 class ConsoleAdmin(WithVerbs[M]):
     """`waiting(request)`, where defined, is the number shown beside its name in the navigation."""
 
-    form = ConsoleForm
+    form: Any = ConsoleForm
     formfield_overrides: ClassVar[Any] = {
         models.URLField: {"widget": forms.URLInput(attrs={"class": "vURLField"}), "assume_scheme": "https"}
     }
@@ -46,7 +47,7 @@ class ConsoleAdmin(WithVerbs[M]):
     # From a row to its team: "application__team"; "" for what belongs to no team.
     team_path = ""
     # Lists of what hangs on a row: label, model, and the field there that names the row.
-    neighbours: tuple[tuple[str | Promise, str, str], ...] = ()
+    neighbours: tuple[tuple[StrOrPromise, str, str], ...] = ()
 
     def formfield_for_dbfield(
         self, db_field: Field[Any, Any], request: HttpRequest, **options: Any
@@ -72,7 +73,7 @@ class ConsoleAdmin(WithVerbs[M]):
             context["neighbours"] = list(self._neighbours(request, row))
         return super().render_change_form(request, context, *args, **options)
 
-    def _neighbours(self, request: HttpRequest, row: M) -> Iterator[tuple[str | Promise, str]]:
+    def _neighbours(self, request: HttpRequest, row: M) -> Iterator[tuple[StrOrPromise, str]]:
         for label, model, field in self.neighbours:
             app_label, model_name = model.lower().split(".")
             if request.user.has_perm(f"{app_label}.view_{model_name}"):
@@ -107,7 +108,18 @@ class ConsoleAdmin(WithVerbs[M]):
         site: Any = self.admin_site
         site.record(request, row, f"{self.opts.model_name}.{action}", self.team_path, before, after)
         if self.announces:
-            changes.announce(self.announces, 0 if self.announces == "catalogue" else row.pk)
+            changes.announce(self.announces, 0 if self.announces == "catalogue" else self.announced(row))
+
+    def announced(self, row: M) -> int:
+        """The id that workers know it by."""
+        return int(row.pk)
+
+
+class KeptAdmin(ConsoleAdmin[M]):
+    """For what calls name by a plain number: it is switched off, revoked or ended, and never deleted."""
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: M | None = None) -> bool:
+        return False
 
 
 class ReadOnlyAdmin(ConsoleAdmin[M]):

@@ -31,9 +31,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django_stubs_ext import StrOrPromise
 
 from apipark.needs import verb_url
 
@@ -65,9 +65,9 @@ class Verb:
     def __init__(
         self,
         run: Callable[..., str | None],
-        label: str | Promise,
+        label: StrOrPromise,
         *,
-        title: str | Promise,
+        title: StrOrPromise,
         icon: str,
         final: bool,
         form: type[ReasonForm],
@@ -87,10 +87,10 @@ class Verb:
 
 
 def verb(
-    label: str | Promise,
+    label: StrOrPromise,
     *,
     icon: str,
-    title: str | Promise = "",
+    title: StrOrPromise = "",
     final: bool = False,
     form: type[ReasonForm] = ReasonForm,
 ) -> Callable[[Callable[..., str | None]], Verb]:
