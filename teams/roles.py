@@ -91,13 +91,12 @@ def requires(
     def decorate(view: View) -> View:
         @wraps(view)
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            person = cast("PersonRequest", request)
             if of is None:
-                check(person, action)
+                check(request, action)
                 return view(request, *args, **kwargs)
             found = get_object_or_404(of(request.user), **{by: kwargs.pop(by)})
-            stand_in(person, found.team_id)
-            check(person, action, application_of(found))
+            stand_in(request, found.team_id)
+            check(request, action, application_of(found))
             return view(request, found, *args, **kwargs)
 
         guarded = login_required(checked)
@@ -107,23 +106,25 @@ def requires(
     return decorate
 
 
-def check(request: PersonRequest, action: Action, application: Application | None = None) -> None:
+def check(request: HttpRequest, action: Action, application: Application | None = None) -> None:
     """Raise PermissionDenied, with who may, unless the request's person may."""
-    if may(request.membership, action, application):
+    person = cast("PersonRequest", request)
+    if may(person.membership, action, application):
         return
-    if request.team is None:
+    if person.team is None:
         raise PermissionDenied
-    names = ", ".join(str(membership.user) for membership in people_who_may(request.team, action)[:5])
+    names = ", ".join(str(membership.user) for membership in people_who_may(person.team, action)[:5])
     raise PermissionDenied(
         _("Who may %(act)s in this team: %(names)s.") % {"act": action.label, "names": names or _("nobody")}
     )
 
 
-def stand_in(request: PersonRequest, team_id: int) -> None:
+def stand_in(request: HttpRequest, team_id: int) -> None:
     """Make one of the person's teams the one of this request: its role counts, its name is on the page."""
-    for membership in request.memberships:
+    person = cast("PersonRequest", request)
+    for membership in person.memberships:
         if membership.team_id == team_id:
-            request.membership, request.team = membership, membership.team
+            person.membership, person.team = membership, membership.team
 
 
 def application_of(found: object) -> Application | None:

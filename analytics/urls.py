@@ -1,0 +1,11 @@
+from django.urls import path
+
+from analytics.views import calls, home, usage
+
+app_name = "analytics"
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("usage/", usage.usage, name="usage"),
+    path("calls/", calls.index, name="call-list"),
+    path("calls/<str:request_id>/", calls.detail, name="call-detail"),
+]
