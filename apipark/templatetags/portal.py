@@ -109,7 +109,7 @@ def _amount(digits: str, currency: str) -> str:
     if currency in _SYMBOLS:
         pattern = pgettext("an amount of money; German: %(number)s %(symbol)s", "%(symbol)s%(number)s")
         return sign + pattern % {"symbol": _SYMBOLS[currency], "number": number}
-    pattern = pgettext("an amount of money with the code of its currency", "%(code)s %(number)s")
+    pattern = pgettext("an amount of money with the code of its currency", "%(code)s\u00a0%(number)s")
     return sign + pattern % {"code": currency, "number": number}
 
 

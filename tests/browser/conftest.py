@@ -103,9 +103,7 @@ def visit(chromium: Browser, live_server: LiveServer) -> Iterator[Visitor]:
     contexts: list[BrowserContext] = []
     visits: list[Visit] = []
 
-    def opened(
-        *, width: int = DESKTOP, scheme: Literal["light", "dark"] = "light", script: bool = True
-    ) -> Visit:
+    def opened(*, width: int = DESKTOP, scheme: Literal["light", "dark"] = "light", script: bool = True) -> Visit:
         context = chromium.new_context(
             viewport={"width": width, "height": 900 if width == DESKTOP else 844},
             color_scheme=scheme,

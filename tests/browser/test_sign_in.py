@@ -46,7 +46,7 @@ def test_wrong_password_is_told_and_takes_the_focus(
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_sign_in_and_out(visit: Visitor, script: bool) -> None:
+def test_sign_in_and_out(visit: Visitor, *, script: bool) -> None:
     member = MembershipFactory.create(team__name="Acme Robotics", user__name="Ada Berg")
     visited = visit(script=script)
 

@@ -18,7 +18,6 @@ from apipark import clock
 from apipark.charts import Chart, Mark, Series, Table
 from teams.views import preferences
 
-
 _KIT = Path(__file__).with_name("kit.html")
 
 
@@ -110,7 +109,6 @@ def forbidden(request: HttpRequest) -> HttpResponse:
 
 def broken(request: HttpRequest) -> HttpResponse:
     raise ZeroDivisionError
-
 
 
 _analytics = include(
