@@ -103,6 +103,10 @@ def page(request: HttpRequest, **_parts: str) -> HttpResponse:
     return HttpResponse(template.render({}, request))
 
 
+def public_page(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(engines["django"].from_string('{% extends "base.html" %}').render({}, request))
+
+
 def forbidden(request: HttpRequest) -> HttpResponse:
     raise PermissionDenied("Invoices are seen by owner, admin and billing.")
 
@@ -126,7 +130,9 @@ _providers = include(([path("services/", page, name="service-list")], "providers
 _billing = include(
     ([path("subscriptions/", page, name="subscription-list"), path("billing/", page, name="billing")], "billing")
 )
-_proxy = include(([path("problems/", page, name="problem-list"), path("contact/", page, name="contact")], "proxy"))
+_proxy = include(
+    ([path("problems/", public_page, name="problem-list"), path("contact/", page, name="contact")], "proxy")
+)
 _teams = include(
     (
         [

@@ -225,3 +225,14 @@ def test_context_of_a_request_that_no_middleware_has_seen(rf: RequestFactory) ->
 
     assert (frame.person, frame.team, frame.role, frame.nav) == (None, None, "", [])
     assert portal(request)["portal"].person is None
+
+
+def test_public_page_has_a_way_in_for_strangers(client: Client) -> None:
+    way_in = 'href="/accounts/login/?next=%2Fproblems%2F%3Fstatus%3D402"'
+
+    stranger = client.get("/problems/?status=402").content.decode()
+    client.force_login(MembershipFactory.create().user)
+    member = client.get("/problems/?status=402").content.decode()
+
+    assert way_in in stranger
+    assert way_in not in member
