@@ -16,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apipark.console_home import home
 from apipark.version import version
 from teams import audit
 from teams.models import Team, User
@@ -118,6 +119,9 @@ class ConsoleSite(admin.AdminSite):
         address = request.META.get("REMOTE_ADDR")
         team = _team_of(row, team_path)
         audit.record(team=team, actor=actor, action=action, target=row, before=before, after=after, address=address)
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        return super().index(request, home(request) | (extra_context or {}))
 
     # Navigation ------------------------------------------------------------------------------------------------------
     def _menu(self, request: HttpRequest, available: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

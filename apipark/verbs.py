@@ -17,11 +17,13 @@ permission of its own, `billing.void_invoice`, made after each migration from th
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from django import forms
 from django.apps import AppConfig
+from django.apps import apps as installed
 from django.contrib import admin, messages
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -71,9 +73,10 @@ class Verb:
         icon: str,
         final: bool,
         form: type[ReasonForm],
+        commits_itself: bool,
     ) -> None:
         self.run, self.label, self.title, self.icon, self.final, self.form = run, label, title, icon, final, form
-        self.name = run.__name__
+        self.name, self.commits_itself = run.__name__, commits_itself
         self.tell: Callable[..., Sequence[str]] = lambda _admin, _row: []
         self.hinder: Callable[..., str] = lambda _admin, _row: ""
 
@@ -93,9 +96,13 @@ def verb(
     title: StrOrPromise = "",
     final: bool = False,
     form: type[ReasonForm] = ReasonForm,
+    commits_itself: bool = False,
 ) -> Callable[[Callable[..., str | None]], Verb]:
-    """`final` is for what cannot be undone: the button is red and the page says so. `title` is for words that make none."""
-    return lambda run: Verb(run, label, title=title, icon=icon, final=final, form=form)
+    """`final` is for what cannot be undone: the button is red and the page says so. `title` is for words that make none.
+
+    `commits_itself` is for topic functions that talk to the world between two transactions of their own.
+    """
+    return lambda run: Verb(run, label, title=title, icon=icon, final=final, form=form, commits_itself=commits_itself)
 
 
 class WithVerbs(admin.ModelAdmin[M]):
@@ -162,7 +169,8 @@ class WithVerbs(admin.ModelAdmin[M]):
 
     def _chosen(self, request: HttpRequest) -> list[M]:
         try:
-            wanted = [self.opts.pk.to_python(text) for text in request.GET.getlist("id")[:MOST_AT_ONCE]]
+            # Cleaned as a field is: what fits no key must not reach the database.
+            wanted = [self.opts.pk.clean(text, None) for text in request.GET.getlist("id")[:MOST_AT_ONCE]]
         except ValidationError as error:
             raise Http404 from error
         rows = list(self.get_queryset(request).filter(pk__in=wanted))
@@ -185,7 +193,7 @@ class WithVerbs(admin.ModelAdmin[M]):
         done, said = 0, ""
         for row in rows:
             try:
-                with transaction.atomic():
+                with nullcontext() if found.commits_itself else transaction.atomic():
                     said = str(found.run(self, request, row, **answers) or "")
                     self.log_change(request, row, f"{found.label}: {answers['reason']}")
                 done += 1
@@ -216,8 +224,9 @@ def _preview(effects: Mapping[M, Sequence[str]]) -> dict[str, object]:
     return {"shared": shared, "ready": ready}
 
 
-def make_permissions(sender: AppConfig, using: str, apps: Any, **_options: Any) -> None:
+def make_permissions(sender: AppConfig, using: str, apps: Any = installed, **_options: Any) -> None:
     """After a migration: the permission of each verb of an app's models, beside Django's own four."""
+    # After a flush the signal names no apps.
     try:
         kinds, permissions = apps.get_model("contenttypes", "ContentType"), apps.get_model("auth", "Permission")
     except LookupError:

@@ -117,6 +117,9 @@ class SecretForm(ReasonForm):
     secret = forms.CharField(label=gettext_lazy("New secret"), max_length=4000, widget=_SECRET)
 
 
+_PROVIDER = neighbour("provider", gettext_lazy("provider"))
+
+
 @admin.register(ProviderKey)
 class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
     list_display = (
@@ -149,7 +152,7 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
             (
                 gettext_lazy("Facts"),
                 {
-                    "fields": (neighbour("provider", gettext_lazy("provider")), *self.readonly_fields),
+                    "fields": (_PROVIDER, *self.readonly_fields),
                     "description": gettext_lazy("The secret is sealed and shown to nobody; it can be replaced."),
                 },
             ),
@@ -157,14 +160,12 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
 
     def get_readonly_fields(self, request: HttpRequest, obj: ProviderKey | None = None) -> Any:
         own = super().get_readonly_fields(request, obj)
-        return (neighbour("provider", gettext_lazy("provider")), *own) if obj else own
+        return (_PROVIDER, *own) if obj else own
 
-    def get_form(
-        self, request: HttpRequest, obj: ProviderKey | None = None, change: bool = False, **options: Any
-    ) -> Any:  # noqa: FBT001, FBT002 - Django's
+    def get_form(self, request: HttpRequest, obj: ProviderKey | None = None, *args: Any, **options: Any) -> Any:
         if obj is None:
             options["form"] = NewProviderKeyForm
-        return super().get_form(request, obj, change, **options)
+        return super().get_form(request, obj, *args, **options)
 
     def save_model(self, request: HttpRequest, obj: ProviderKey, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's
         if change:

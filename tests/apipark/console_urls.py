@@ -1,0 +1,6 @@
+"""The console beside the sign-in pages, as the product mounts them."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [path("accounts/", include("allauth.urls")), path("admin/", admin.site.urls)]

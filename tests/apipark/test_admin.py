@@ -1,0 +1,706 @@
+"""The operator's console: every page answers, every verb does what it says and is recorded, nobody gets past a permission."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django.contrib.admin
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Permission
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from analytics.models import CallRollup
+from apipark import clock, heartbeats
+from apipark.ids import new_call_id
+from apipark.model_admin import ConsoleAdmin
+from apipark.models import Change, TestClock
+from apipark.verbs import WithVerbs
+from billing.models import (
+    Allowance,
+    Correction,
+    Invoice,
+    InvoiceLine,
+    Lease,
+    Limit,
+    PaymentAttempt,
+    PaymentMethod,
+    PlanVersion,
+    Subscription,
+)
+from providers import secrets
+from providers.models import AiModel, ModelPrice, Provider, ProviderKey, Service, ServiceVersion, VersionState
+from proxy.models import Call, DeadLetter, Spool, TouchedMinute
+from teams.models import ApiKey, Application, AuditEvent, Team, User
+from tests.billing.factories import (
+    CapFactory,
+    PaymentMethodFactory,
+    PlanVersionFactory,
+    ServiceFactory,
+    SubscriptionFactory,
+)
+from tests.teams.factories import ApiKeyFactory, MembershipFactory, UserFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.apipark.console_urls")]
+
+STOCK = Path(django.contrib.admin.__file__).parent / "templates" / "admin"
+INLINE = re.compile(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\bsrc=)(?![^>]*json)[^>]*>")
+REASON = "asked for by phone"
+
+
+@pytest.fixture
+def operator(client: Client) -> User:
+    user = UserFactory.create(is_staff=True, is_superuser=True)
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def key() -> ProviderKey:
+    return a_provider_key()
+
+
+def a_provider_key(**fields: Any) -> ProviderKey:
+    provider = Provider.objects.create(name=f"Provider {uuid.uuid4()}", base_url="https://192.0.43.8/v1")
+    key = ProviderKey(provider=provider, name="main", **fields)
+    secrets.store(key, "sk-0123456789")
+    return key
+
+
+def a_version(**fields: Any) -> ServiceVersion:
+    return ServiceVersion.objects.create(
+        service=ServiceFactory(kind=Service.Kind.REST), number=1, upstream_url="https://192.0.43.8", **fields
+    )
+
+
+def an_invoice(subscription: Subscription, **fields: Any) -> Invoice:
+    now = clock.now()
+    terms = {
+        "number": Invoice.objects.count() + 1,
+        "version": subscription.version,
+        "reason": Invoice.Reason.FIRST,
+        "collection": "invoice",
+        "currency": "USD",
+        "total_minor": 4_900,
+        "period_start": now,
+        "period_end": now + timedelta(days=30),
+        "issued_at": now,
+        "due_at": now - timedelta(days=1),
+    }
+    return Invoice.objects.create(team=subscription.team, subscription=subscription, **(terms | fields))
+
+
+def a_call(key: ApiKey, **fields: Any) -> Call:
+    now = clock.now()
+    identity = new_call_id(int(now.timestamp() * 1_000_000))
+    facts = {
+        "worker": uuid.uuid4(),
+        "team": key.team_id,
+        "application": key.application_id,
+        "api_key": key.pk,
+        "environment": "live",
+        "method": "POST",
+        "path": "/v1/chat/completions",
+        "status": 200,
+        "outcome": Call.Outcome.ANSWERED,
+        "duration_ms": 812,
+        "first_byte_ms": 300,
+        "currency": "USD",
+    }
+    return Call.objects.create(id=identity, at=now, **(facts | fields))
+
+
+@pytest.fixture
+def everything(operator: User) -> list[Model]:
+    """A row of each model of the console."""
+    now = clock.now()
+    membership = MembershipFactory.create(user=operator)
+    api_key = ApiKeyFactory.create(application__team=membership.team)
+    provider_key = a_provider_key()
+    model = AiModel.objects.create(provider=provider_key.provider, name="m", upstream_name="m")
+    price = {"input_nano": 150_000_000, "cached_input_nano": 0, "output_nano": 600_000_000}
+    model_price = ModelPrice.objects.create(model=model, **price)
+    service_version = a_version()
+    plan_version = PlanVersionFactory.create()
+    Limit.objects.get_or_create(version=plan_version, meter="calls", period="month", defaults={"included": 10})
+    subscription = SubscriptionFactory.create(team=membership.team, version=plan_version)
+    invoice = an_invoice(subscription)
+    line = InvoiceLine.objects.create(invoice=invoice, description="Period", amount_nano=0, amount_minor=4_900)
+    method = PaymentMethodFactory.create(team=membership.team)
+    attempt = PaymentAttempt.objects.create(
+        invoice=invoice, method=method, gateway="test", amount_minor=4_900, currency="USD", state="declined"
+    )
+    allowance = Allowance.objects.create(
+        scope=f"sub:{subscription.pk}",
+        meter="calls",
+        kind="included",
+        period="month",
+        period_start=now - timedelta(days=1),
+        period_end=now + timedelta(days=29),
+        limit=10,
+        used=3,
+        leased=2,
+    )
+    lease = Lease.objects.create(worker=uuid.uuid4(), allowance=allowance, outstanding=2)
+    correction = Correction.objects.create(allowance=allowance, delta=-1, reason="counted twice")
+    cap = CapFactory.create(team=membership.team)
+    call = a_call(api_key, charges=[[allowance.pk, 1, 1]], service=service_version.service_id, ai_model=model.pk)
+    refused = a_call(api_key, status=402, slug="quota-exceeded", outcome="refused", asked={"units": {"calls": 1}})
+    spool = Spool.objects.create(worker=uuid.uuid4(), host="h", started_at=now, heartbeat_at=now)
+    letter = DeadLetter.objects.create(worker=spool.worker, segment=0, offset=0, record=b"\xff{", reason="torn", at=now)
+    rollup = CallRollup.objects.create(
+        size="hour",
+        start=now,
+        team=membership.team_id,
+        application=1,
+        api_key=1,
+        environment="live",
+        currency="USD",
+        calls=3,
+    )
+    return [
+        operator, membership, membership.team, api_key, api_key.application, provider_key, provider_key.provider,
+        model, model_price, service_version, service_version.service, plan_version, plan_version.plan, subscription,
+        invoice, line, method, attempt, allowance, lease, correction, cap, call, refused, spool, letter, rollup,
+        AuditEvent.objects.all()[0], TestClock.objects.get_or_create(pk=1)[0],
+    ]  # fmt: skip
+
+
+def name_of(model: type[Model] | Model) -> str:
+    return f"admin:{model._meta.app_label}_{model._meta.model_name}"
+
+
+def consoles() -> Iterator[tuple[type[Model], ConsoleAdmin[Any]]]:
+    for model, model_admin in admin.site._registry.items():
+        assert isinstance(model_admin, ConsoleAdmin), model
+        yield model, model_admin
+
+
+def do(client: Client, row: Model, verb: str, **answers: object) -> Any:
+    url = f"{reverse(f'{name_of(row)}_verb', args=[verb])}?id={row.pk}"
+    return client.post(url, {"reason": REASON, **answers}, follow=True)
+
+
+def messages(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
+
+
+# Pages ---------------------------------------------------------------------------------------------------------------
+def test_every_page_answers_without_inline_style_or_script(client: Client, everything: list[Model]) -> None:
+    of_kind = {type(row): row for row in everything}
+    urls = [reverse("admin:index"), reverse("admin:search"), reverse("admin:password_change")]
+    for model, _model_admin in consoles():
+        urls += [f"{reverse(f'{name_of(model)}_changelist')}{query}" for query in ("", "?q=a")]
+        if model in of_kind:
+            urls.append(reverse(f"{name_of(model)}_change", args=[of_kind[model].pk]))
+            urls.append(reverse(f"{name_of(model)}_history", args=[of_kind[model].pk]))
+    request = client.get(reverse("admin:index")).wsgi_request
+    for model, model_admin in consoles():
+        if model_admin.has_add_permission(request):
+            urls.append(reverse(f"{name_of(model)}_add"))
+
+    pages = {url: client.get(url) for url in urls}
+
+    assert {url: page.status_code for url, page in pages.items() if page.status_code != 200} == {}
+    assert {url for url, page in pages.items() if INLINE.search(page.content.decode())} == set()
+    assert {page["Content-Security-Policy"].count("unsafe") for page in pages.values()} == {0}
+
+
+def test_everything_that_is_registered_has_a_row_here(everything: list[Model]) -> None:
+    shown = {model._meta.label for model, _model_admin in consoles()}
+
+    assert shown - {row._meta.label for row in everything} == {"auth.Group", "account.EmailAddress"}
+
+
+def test_links_to_neighbours_answer(client: Client, everything: list[Model]) -> None:
+    found = 0
+    for row in everything:
+        if type(row) in admin.site._registry:
+            page = client.get(reverse(f"{name_of(row)}_change", args=[row.pk]))
+            for _label, url in page.context.get("neighbours", []):
+                assert client.get(url).status_code == 200, url
+                found += 1
+
+    assert found > 20
+
+
+def test_filters_of_every_list_answer(client: Client, everything: list[Model]) -> None:
+    for model, _model_admin in consoles():
+        url = reverse(f"{name_of(model)}_changelist")
+        for spec in client.get(url).context["cl"].filter_specs:
+            for choice in spec.choices(client.get(url).context["cl"]):
+                assert client.get(url + str(choice["query_string"])).status_code == 200
+
+
+def test_calls_are_never_counted_whole(
+    client: Client, everything: list[Model], django_assert_max_num_queries: Any
+) -> None:
+    client.get(reverse("admin:proxy_call_changelist"))  # permissions and navigation are asked once
+
+    with django_assert_max_num_queries(20) as asked:
+        client.get(reverse("admin:proxy_call_changelist"))
+
+    counts = [
+        query["sql"] for query in asked.captured_queries if "COUNT(" in query["sql"] and "proxy_call" in query["sql"]
+    ]
+    assert all("LIMIT 5000" in sql for sql in counts)
+    assert counts
+
+
+def test_call_is_found_by_its_request_id(client: Client, operator: User) -> None:
+    call = a_call(ApiKeyFactory.create())
+    a_call(ApiKeyFactory.create())
+
+    answer = client.get(reverse("admin:search"), {"q": call.request_id})
+
+    assert answer.url == reverse("admin:proxy_call_change", args=[call.pk])
+
+
+def test_search_opens_the_only_hit(client: Client, operator: User) -> None:
+    team = MembershipFactory.create(team__name="Zebra works").team
+
+    assert client.get(reverse("admin:search"), {"q": "Zebra works"}).url == reverse(
+        "admin:teams_team_change", args=[team.pk]
+    )
+
+
+def test_stock_templates_have_the_blocks_that_ours_fill() -> None:
+    blocks = {
+        "base.html": {"dark-mode-vars", "responsive", "branding", "usertools", "nav-sidebar", "footer", "bodyclass"},
+        "change_list.html": {"search", "filters"},
+        "change_form.html": {"object-tools-items", "content"},
+    }
+
+    for name, ours in blocks.items():
+        assert ours <= set(re.findall(r"{% block ([\w-]+) %}", (STOCK / name).read_text()))
+
+
+# Who may -------------------------------------------------------------------------------------------------------------
+def test_stranger_is_sent_to_the_portal_to_sign_in(client: Client) -> None:
+    answer = client.get(reverse("admin:index"), follow=True)
+
+    assert answer.redirect_chain[-1][0].startswith(reverse("account_login"))
+
+
+def test_member_who_is_no_operator_is_refused(client: Client) -> None:
+    client.force_login(UserFactory.create())
+
+    assert client.get(reverse("admin:login")).status_code == 403
+
+
+def test_operator_without_permissions_sees_and_does_nothing(client: Client, everything: list[Model]) -> None:
+    client.force_login(UserFactory.create(is_staff=True))
+
+    home = client.get(reverse("admin:index"))
+
+    assert (home.context["needs"], home.context["figures"], home.context["parts"], home.context["audit"]) == (
+        [],
+        [],
+        None,
+        None,
+    )
+    for model, model_admin in consoles():
+        assert client.get(reverse(f"{name_of(model)}_changelist")).status_code == 403
+        for verb in model_admin.verbs:
+            assert client.get(f"{reverse(f'{name_of(model)}_verb', args=[verb])}?id=1").status_code == 403
+
+
+def test_verb_needs_its_own_permission(client: Client) -> None:
+    team = MembershipFactory.create().team
+    user = UserFactory.create(is_staff=True)
+    client.force_login(user)
+    user.user_permissions.add(*Permission.objects.filter(codename__in=["view_team", "change_team", "resume_team"]))
+
+    assert do(client, team, "suspend").status_code == 403
+    user.user_permissions.add(Permission.objects.get(codename="suspend_team"))
+    assert do(client, team, "suspend").status_code == 200
+
+    team.refresh_from_db()
+    assert team.suspended_reason == REASON
+
+
+def test_every_verb_has_a_permission() -> None:
+    known = set(Permission.objects.values_list("content_type__app_label", "codename"))
+
+    wanted = {
+        (model._meta.app_label, f"{verb}_{model._meta.model_name}")
+        for model, model_admin in consoles()
+        if isinstance(model_admin, WithVerbs)
+        for verb in model_admin.verbs
+    }
+
+    assert wanted
+    assert wanted <= known
+
+
+# Verbs ---------------------------------------------------------------------------------------------------------------
+def test_every_verb_says_what_it_will_do(client: Client, everything: list[Model]) -> None:
+    for row in everything:
+        for verb in getattr(admin.site._registry.get(type(row)), "verbs", ()):
+            page = client.get(f"{reverse(f'{name_of(row)}_verb', args=[verb])}?id={row.pk}")
+
+            assert page.status_code == 200
+            assert not INLINE.search(page.content.decode())
+            assert page.context["hindered"] or page.context["shared"], (row, verb)
+
+
+def test_verb_needs_a_reason(client: Client, operator: User) -> None:
+    team = MembershipFactory.create().team
+
+    page = do(client, team, "suspend", reason="")
+
+    team.refresh_from_db()
+    assert page.context["form"].errors == {"reason": ["This field is required."]}
+    assert team.suspended_at is None
+
+
+def test_verb_is_recorded_with_person_reason_and_address(client: Client, operator: User) -> None:
+    team = MembershipFactory.create().team
+
+    do(client, team, "suspend")
+
+    event = AuditEvent.objects.get(action="team.suspended")
+    assert (event.actor, event.reason, event.address, event.team) == (operator, REASON, "127.0.0.1", team)
+    assert Change.objects.filter(kind="team", object_id=team.pk).exists()
+
+
+def test_verb_leaves_alone_what_it_does_not_fit(client: Client, operator: User) -> None:
+    fits, suspended = MembershipFactory.create().team, MembershipFactory.create().team
+    do(client, suspended, "suspend")
+    url = f"{reverse('admin:teams_team_verb', args=['suspend'])}?id={fits.pk}&id={suspended.pk}"
+
+    page = client.get(url)
+    client.post(url, {"reason": "both"})
+
+    assert [row for row, _why in page.context["hindered"]] == [suspended]
+    assert AuditEvent.objects.filter(action="team.suspended").count() == 2
+    assert Team.objects.get(pk=fits.pk).suspended_reason == "both"
+
+
+def test_action_of_the_list_leads_to_the_page_that_asks(client: Client, operator: User) -> None:
+    team = MembershipFactory.create().team
+    url = reverse("admin:teams_team_changelist")
+
+    answer = client.post(url, {"action": "suspend", "_selected_action": [team.pk]})
+
+    assert answer.url == f"{reverse('admin:teams_team_verb', args=['suspend'])}?id={team.pk}"
+
+
+@pytest.mark.parametrize("text", ["x", "9" * 40, "", "-1"])
+def test_verb_on_junk_is_not_found(client: Client, operator: User, text: str) -> None:
+    assert client.get(reverse("admin:teams_team_verb", args=["suspend"]), {"id": text}).status_code == 404
+
+
+def test_verbs_of_applications_and_keys(client: Client, operator: User) -> None:
+    key = ApiKeyFactory.create()
+
+    do(client, key.application, "suspend")
+    suspended = Application.objects.get(pk=key.application_id).suspended_at
+    do(client, key.application, "resume")
+    do(client, key, "revoke")
+
+    assert suspended is not None
+    assert Application.objects.get(pk=key.application_id).suspended_at is None
+    assert ApiKey.objects.get(pk=key.pk).state(clock.now()) == "revoked"
+    assert set(AuditEvent.objects.filter(reason=REASON).values_list("action", flat=True)) == {
+        "application.suspended", "application.resumed", "key.revoked",
+    }  # fmt: skip
+
+
+def test_provider_key_is_sealed_and_its_secret_appears_nowhere(
+    client: Client, operator: User, key: ProviderKey
+) -> None:
+    secret = "sk-very-secret-9876"
+    answers = {"provider": key.provider_id, "name": "second", "secret": secret, "priority": 1}
+
+    client.post(reverse("admin:providers_providerkey_add"), answers)
+
+    made = ProviderKey.objects.get(name="second")
+    assert secrets.reveal(made) == secret
+    assert made.last_four == "9876"
+    assert secret not in made.sealed
+    event = AuditEvent.objects.get(action="providerkey.added")
+    assert secret not in str([event.before, event.after, event.object_name])
+    assert secret not in client.get(reverse("admin:providers_providerkey_change", args=[made.pk])).content.decode()
+
+
+def test_provider_key_verbs(client: Client, operator: User, key: ProviderKey) -> None:
+    do(client, key, "disable")
+    disabled = ProviderKey.objects.get(pk=key.pk).state
+    do(client, key, "enable")
+    enabled = ProviderKey.objects.get(pk=key.pk).state
+    do(client, key, "replace_secret", secret="sk-another-4321")
+
+    assert (disabled, enabled) == (ProviderKey.State.OFF, ProviderKey.State.ACTIVE)
+    assert secrets.reveal(ProviderKey.objects.get(pk=key.pk)) == "sk-another-4321"
+    assert Change.objects.filter(kind="catalogue").count() == 3
+    assert "sk-another-4321" not in str(list(AuditEvent.objects.values_list("before", "after")))
+
+
+def test_provider_that_moves_to_another_host_parts_from_its_keys(
+    client: Client, operator: User, key: ProviderKey
+) -> None:
+    form = {"name": "P", "base_url": "https://192.0.43.9/v1", "dialect": "openai", "state": "on"}
+    inlines = {"keys-TOTAL_FORMS": 0, "keys-INITIAL_FORMS": 0}
+
+    client.post(reverse("admin:providers_provider_change", args=[key.provider_id]), form | inlines)
+
+    key.refresh_from_db()
+    assert key.provider.base_url == "https://192.0.43.9/v1"
+    assert key.state == ProviderKey.State.OFF
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/v1", "http://169.254.169.254/latest", "ftp://192.0.43.8", "http://[::1]/"]
+)
+def test_address_that_may_not_be_called_is_refused(client: Client, operator: User, url: str) -> None:
+    form = {"name": "P", "base_url": url, "dialect": "openai", "state": "on"}
+    inlines = {"keys-TOTAL_FORMS": 0, "keys-INITIAL_FORMS": 0}
+
+    page = client.post(reverse("admin:providers_provider_add"), form | inlines)
+
+    assert list(page.context["errors"]) != []
+    assert not Provider.objects.exists()
+
+
+def test_version_goes_through_its_life(client: Client, operator: User) -> None:
+    version = a_version()
+    following = ServiceVersion.objects.create(service=version.service, number=2, upstream_url="https://192.0.43.8")
+
+    do(client, version, "publish")
+    do(client, following, "publish")
+    states = list(ServiceVersion.objects.order_by("number").values_list("state", flat=True))
+    do(client, version, "retire")
+    do(client, following, "deprecate")
+
+    assert states == [VersionState.DEPRECATED, VersionState.PUBLISHED]
+    assert list(ServiceVersion.objects.order_by("number").values_list("state", flat=True)) == ["retired", "deprecated"]
+    assert AuditEvent.objects.filter(action__startswith="version.", reason=REASON).count() == 5
+
+
+def test_version_without_an_upstream_is_not_published(client: Client, operator: User) -> None:
+    version = a_version()
+    ServiceVersion.objects.update(upstream_url="")
+
+    page = do(client, version, "publish")
+
+    assert messages(page) == [f"{version}: It has no upstream address yet."]
+    assert ServiceVersion.objects.get().state == VersionState.DRAFT
+    assert not AuditEvent.objects.filter(action="version.published").exists()
+
+
+def test_published_version_cannot_be_edited(client: Client, operator: User) -> None:
+    version = a_version(state=VersionState.PUBLISHED)
+
+    client.post(
+        reverse("admin:providers_serviceversion_change", args=[version.pk]), {"upstream_url": "https://192.0.43.9"}
+    )
+
+    assert ServiceVersion.objects.get().upstream_url == "https://192.0.43.8"
+
+
+def test_price_is_appended_and_never_changed(client: Client, operator: User, key: ProviderKey) -> None:
+    model = AiModel.objects.create(provider=key.provider, name="m", upstream_name="m")
+    price = ModelPrice.objects.create(model=model, input_nano=1, cached_input_nano=1, output_nano=1)
+    form = {"name": "m", "provider": key.provider_id, "upstream_name": "m", "kind": "chat", "state": "on"}
+    row = {"currency": "USD", "input_nano": "0.15", "cached_input_nano": "0.075", "output_nano": "0.6"}
+    when = {"effective_from_0": "2030-01-01", "effective_from_1": "00:00"}
+    new = {f"prices-0-{name}": value for name, value in (row | when).items()}
+    managed = {
+        "prices-TOTAL_FORMS": 1,
+        "prices-INITIAL_FORMS": 0,
+        "prices-2-TOTAL_FORMS": 0,
+        "prices-2-INITIAL_FORMS": 0,
+    }
+
+    client.post(reverse("admin:providers_aimodel_change", args=[model.pk]), form | new | managed)
+
+    assert ModelPrice.objects.get(pk=price.pk).input_nano == 1
+    added = ModelPrice.objects.exclude(pk=price.pk).get()
+    assert (added.input_nano, added.cached_input_nano, added.output_nano) == (150_000_000, 75_000_000, 600_000_000)
+    assert Change.objects.filter(kind="catalogue").exists()
+
+
+def test_payment_is_recorded_only_over_what_is_owed(client: Client, operator: User) -> None:
+    invoice = an_invoice(SubscriptionFactory.create())
+
+    wrong = do(client, invoice, "record_payment", amount="48.99")
+    right = do(client, invoice, "record_payment", amount="49.00")
+
+    assert "The amount is not that of the invoice." in messages(wrong)[0]
+    assert messages(right) == [f"Invoice {invoice} is paid."]
+    assert Invoice.objects.get().state == Invoice.State.PAID
+    assert AuditEvent.objects.get(action="invoice.paid").actor == operator
+
+
+def test_invoice_is_voided(client: Client, operator: User) -> None:
+    invoice = an_invoice(SubscriptionFactory.create())
+
+    do(client, invoice, "void")
+
+    assert Invoice.objects.get().state == Invoice.State.VOID
+    assert AuditEvent.objects.get(action="invoice.voided").reason == REASON
+
+
+def test_invoice_is_charged_again(client: Client, operator: User) -> None:
+    subscription = SubscriptionFactory.create()
+    method = PaymentMethodFactory.create(team=subscription.team, is_default=True)
+    invoice = an_invoice(subscription, collection="auto")
+
+    do(client, invoice, "retry")
+
+    assert PaymentMethod.objects.get() == method
+    assert PaymentAttempt.objects.get().method == method
+    assert AuditEvent.objects.get(action="invoice.charge_asked").reason == REASON
+
+
+def test_draft_plan_version_is_edited_and_a_published_one_is_not(client: Client, operator: User) -> None:
+    version = PlanVersionFactory.create(state=PlanVersion.State.DRAFT, price_minor=100)
+    form = {
+        "number": 1, "currency": "USD", "price_minor": "49.50", "interval": "month", "interval_count": 1,
+        "collection": "auto", "net_days": 14, "call_price_nano": "0.000001", "cost_factor_ppm": 1_000_000,
+        "limits-TOTAL_FORMS": 1, "limits-INITIAL_FORMS": 0,
+        "limits-0-meter": "spend", "limits-0-period": "day", "limits-0-included": "2.5",
+    }  # fmt: skip
+    url = reverse("admin:billing_planversion_change", args=[version.pk])
+
+    client.post(url, form)
+    drafted = PlanVersion.objects.get()
+    limit = Limit.objects.get(meter="spend", period="day")
+    PlanVersion.objects.update(state=PlanVersion.State.PUBLISHED)
+    client.post(url, form | {"price_minor": "1.00", "limits-TOTAL_FORMS": 0})
+
+    assert (drafted.price_minor, drafted.call_price_nano) == (4_950, 1_000)
+    assert limit.included == 2_500_000_000
+    assert PlanVersion.objects.get().price_minor == 4_950
+
+
+def test_plan_version_is_published_and_taken_off_offer(client: Client, operator: User) -> None:
+    version = PlanVersionFactory.create(state=PlanVersion.State.DRAFT)
+
+    do(client, version, "publish")
+    published = PlanVersion.objects.get().state
+    do(client, version, "retire")
+
+    assert (published, PlanVersion.objects.get().state) == (PlanVersion.State.PUBLISHED, PlanVersion.State.RETIRED)
+    assert AuditEvent.objects.filter(reason=REASON).count() == 2
+
+
+def test_subscription_verbs(client: Client, operator: User) -> None:
+    waiting = SubscriptionFactory.create(approval=Subscription.Approval.WAITING)
+    unwanted = SubscriptionFactory.create(approval=Subscription.Approval.WAITING)
+    owing = SubscriptionFactory.create()
+    an_invoice(owing)
+
+    said = [
+        messages(do(client, row, verb))
+        for row, verb in [
+            (waiting, "approve"), (waiting, "pause"), (waiting, "resume"), (waiting, "cancel"), (waiting, "end"),
+            (unwanted, "decline"), (owing, "suspend"),
+        ]
+    ]  # fmt: skip
+
+    waiting.refresh_from_db()
+    unwanted.refresh_from_db()
+    owing.refresh_from_db()
+    assert all(words and words[0].endswith("done.") for words in said), said
+    assert (waiting.approval, waiting.hold, waiting.ended_reason) == ("granted", "", "canceled")
+    assert (unwanted.approval, unwanted.approval_note) == ("declined", REASON)
+    assert owing.hold == Subscription.Hold.SUSPENDED_BILLING
+    assert AuditEvent.objects.filter(reason=REASON, actor=operator).count() == 7
+
+
+def test_cap_is_lifted(client: Client, operator: User) -> None:
+    cap = CapFactory.create()
+
+    do(client, cap, "lift")
+
+    cap.refresh_from_db()
+    assert cap.lifted_at is not None
+    assert AuditEvent.objects.get(reason=REASON).action == "cap.lifted_by_operator"
+
+
+def test_clock_is_moved_by_its_verb(client: Client, operator: User) -> None:
+    test_clock = TestClock.objects.get_or_create(pk=1)[0]
+    before = clock.now()
+
+    do(client, test_clock, "move", number=2, unit="days")
+
+    assert TestClock.objects.get().offset_s == 2 * 86_400
+    assert clock.now() - before >= timedelta(days=2)
+    assert AuditEvent.objects.get(action="clock.moved").reason == REASON
+    TestClock.objects.update(offset_s=0)
+    clock.refresh()
+
+
+def test_edit_is_recorded_with_before_and_after_and_told_to_the_workers(client: Client, operator: User) -> None:
+    key = ApiKeyFactory.create(name="old")
+    form = {"name": "new", "expires_at_0": "", "expires_at_1": ""}
+
+    client.post(reverse("admin:teams_apikey_change", args=[key.pk]), form)
+
+    event = AuditEvent.objects.get(action="apikey.changed")
+    assert (event.before, event.after, event.team) == ({"name": "old"}, {"name": "new"}, key.application.team)
+    assert Change.objects.filter(kind="consumer", object_id=key.pk).exists()
+
+
+def test_person_is_added_and_the_password_is_not_recorded(client: Client, operator: User) -> None:
+    form = {
+        "email": "Ada@Example.org", "usable_password": "true", "password1": "correct-horse-1", "password2": "correct-horse-1",
+    }  # fmt: skip
+
+    client.post(reverse("admin:teams_user_add"), form | {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0})
+
+    assert User.objects.get(email="ada@example.org").check_password("correct-horse-1")
+    event = AuditEvent.objects.get(action="user.added")
+    assert event.after == {"email": "ada@example.org"}
+
+
+# Home ----------------------------------------------------------------------------------------------------------------
+def test_home_says_what_needs_the_operator(client: Client, operator: User, settings: Settings, tmp_path: Path) -> None:
+    settings.HEARTBEAT_DIR = tmp_path
+    heartbeats.touch(tmp_path, "worker")
+    heartbeats.touch(tmp_path, "beat")
+    heartbeats.touch(tmp_path, "shipper", lag_s=42.0)
+    key = a_provider_key()
+    ProviderKey.objects.update(state=ProviderKey.State.REFUSED, state_reason="401")
+    an_invoice(SubscriptionFactory.create())
+    waiting = SubscriptionFactory.create(approval=Subscription.Approval.WAITING)
+    TouchedMinute.objects.create(minute=clock.now() - timedelta(hours=1))
+
+    titles = [need.title for need in client.get(reverse("admin:index")).context["needs"]]
+
+    assert titles[0] == f"{key.provider} refuses the key main"
+    assert set(titles[1:]) == {
+        "The shipper lags by 42 s", "Roll-ups lag by 60 min 0 s", "1 invoice is not paid",
+        f"{waiting.team} waits for {waiting.version.plan}",
+    }  # fmt: skip
+
+
+def test_home_names_parts_that_do_not_answer(
+    client: Client, operator: User, settings: Settings, tmp_path: Path
+) -> None:
+    settings.HEARTBEAT_DIR = tmp_path
+    heartbeats.touch(tmp_path, "worker")
+
+    home = client.get(reverse("admin:index"))
+
+    assert [need.title for need in home.context["needs"]] == ["shipper does not answer", "beat does not answer"]
+    assert home.context["silent"] == 2
+
+
+def test_home_is_quiet_when_all_is_well(client: Client, operator: User, settings: Settings, tmp_path: Path) -> None:
+    settings.HEARTBEAT_DIR = tmp_path
+    for part in ("worker", "beat", "shipper"):
+        heartbeats.touch(tmp_path, part)
+
+    home = client.get(reverse("admin:index"))
+
+    assert home.context["needs"] == []
+    assert "Nothing needs you" in home.content.decode()
