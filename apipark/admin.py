@@ -7,6 +7,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -18,6 +19,7 @@ from apipark.model_admin import KeptAdmin
 from apipark.models import TestClock
 from apipark.templatetags.portal import stamp
 from apipark.verbs import ReasonForm, verb
+from billing.tasks import sweep
 from teams import audit
 from teams.signed_in import SignedInRequest
 
@@ -83,22 +85,26 @@ class TestClockAdmin(KeptAdmin[TestClock]):
         icon="fast-forward",
         final=True,
         form=MoveForm,
+        commits_itself=True,
     )
     def move(self, request: SignedInRequest, test_clock: TestClock, *, number: int, unit: str, reason: str) -> str:
         if not settings.BILLING_TEST_GATEWAY:
             raise ValidationError(_("There is a test clock only while the test payment gateway is on."))
         before = clock.now()
-        now = clock.move(timedelta(**{unit: number}))
-        audit.record(
-            team=None,
-            actor=request.user,
-            action="clock.moved",
-            target=test_clock,
-            before={"now": before},
-            after={"now": now},
-            reason=reason,
-            address=request.META.get("REMOTE_ADDR"),
-        )
+        with transaction.atomic():
+            now = clock.move(timedelta(**{unit: number}))
+            audit.record(
+                team=None,
+                actor=request.user,
+                action="clock.moved",
+                target=test_clock,
+                before={"now": before},
+                after={"now": now},
+                reason=reason,
+                address=request.META.get("REMOTE_ADDR"),
+            )
+        # What the time on the way brings about is seen at once, not at the next sweep.
+        sweep(now)
         return _("The test clock shows %(time)s.") % {"time": stamp(now)}
 
     @move.effects
