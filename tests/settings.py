@@ -12,7 +12,7 @@ os.environ["BILLING_TEST_GATEWAY"] = "1"
 os.environ.setdefault("PUBLIC_URL", "http://localhost:8000")
 
 from apipark.settings import *  # noqa: F403
-from apipark.settings import DATA_DIR, STATIC_ROOT
+from apipark.settings import STATIC_ROOT
 
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

@@ -1,0 +1,343 @@
+"""The OpenAI dialect, passed through: what a request asks for, the few splices we make, and usage read beside the bytes.
+
+Bytes go on as they came. A splice changes one place without writing the rest anew: `model` for an alias, an output limit
+where none was asked for, `stream_options.include_usage`. Usage is set to the last value seen, never added.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+import orjson
+
+from providers.dialects.usage import Usage, count
+
+MOST_NESTED: Final = 64
+# Of an answer that is read for its usage; beyond it usage is estimated.
+_MOST_READ: Final = 8 * 1024 * 1024
+# What a message costs beside its text, in every known tokenizer's favour.
+_PER_MESSAGE: Final = 8
+_PER_TOKEN_BYTES: Final = 3
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
+_USAGE: Final = re.compile(rb'"usage"\s*:\s*\{')
+_BOUNDARY: Final = re.compile(rb"\r?\n\r?\n")
+
+
+class BadRequest(ValueError):  # noqa: N818 (named after whose fault it is)
+    """`pointer` names the member (RFC 6901) that cannot be read."""
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__(f"{pointer}: {message}" if pointer else message)
+        self.pointer = pointer
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the gateway has to know of a request."""
+
+    model: str
+    stream: bool = False
+    # Output tokens asked for; None when the caller left it to the model.
+    max_tokens: int | None = None
+    n: int = 1
+    include_usage: bool = False
+    # No tokenizer makes more than one token of a byte.
+    input_bound: int = 0
+    input_expected: int = 0
+
+
+def read_request(body: bytes, operation: Literal["chat", "embeddings"]) -> Asked:
+    """Raises BadRequest."""
+    content = _object(body)
+    model = content.get("model")
+    if not isinstance(model, str) or not model:
+        raise BadRequest("/model", "“model” must name a model.")
+    if operation == "embeddings":
+        size = _embedding_size(content.get("input"))
+        return Asked(model, input_bound=size, input_expected=_expected(size, 0))
+    messages = content.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise BadRequest("/messages", "“messages” must be a list with at least one message.")
+    if not all(isinstance(message, dict) for message in messages):
+        raise BadRequest("/messages", "Each message must be an object.")
+    return replace(
+        _chat(content, model),
+        input_bound=len(body) + _PER_MESSAGE * len(messages),
+        input_expected=_expected(len(body), len(messages)),
+    )
+
+
+def _chat(content: dict[str, Any], model: str) -> Asked:
+    stream = _typed(content, "stream", bool, default=False)
+    options = _typed(content, "stream_options", dict, default={})
+    limit = _positive(content, "max_completion_tokens") or _positive(content, "max_tokens")
+    return Asked(
+        model=model,
+        stream=stream,
+        max_tokens=limit,
+        n=_positive(content, "n") or 1,
+        include_usage=bool(options.get("include_usage")),
+    )
+
+
+def splice(
+    body: bytes, *, model: str | None = None, max_tokens: int | None = None, include_usage: bool = False
+) -> bytes:
+    """The body with those places changed and every other byte as it was. `body` was read by `read_request`."""
+    changes: dict[str, bytes] = {}
+    if model is not None:
+        changes["model"] = orjson.dumps(model)
+    if max_tokens is not None:
+        changes["max_tokens"] = str(max_tokens).encode()
+    if include_usage:
+        options = orjson.loads(body).get("stream_options") or {}
+        changes["stream_options"] = orjson.dumps({**options, "include_usage": True})
+    if not changes:
+        return body
+    spans = {name: span for name, span in _members(body) if name in changes}
+    for name, (start, end) in sorted(spans.items(), key=lambda item: item[1], reverse=True):
+        body = body[:start] + changes.pop(name) + body[end:]
+    if changes:
+        opening = body.index(b"{") + 1
+        added = b"".join(b'"%s":%s,' % (name.encode(), value) for name, value in changes.items())
+        body = body[:opening] + added + body[opening:]
+    return body
+
+
+def usage_of(reported: Any) -> Usage | None:
+    """OpenAI's rule: prompt tokens include cached and audio ones, completion tokens include reasoning and audio.
+
+    None when nothing usable was reported: an explicit 0 is 0.
+    """
+    if not isinstance(reported, dict):
+        return None
+    prompt, completion = count(reported.get("prompt_tokens")), count(reported.get("completion_tokens"))
+    if prompt is None:
+        return None
+    completion = 0 if completion is None else completion
+    details_in = _details(reported, "prompt_tokens_details")
+    details_out = _details(reported, "completion_tokens_details")
+    cached, audio_in = count(details_in.get("cached_tokens")) or 0, count(details_in.get("audio_tokens")) or 0
+    reasoning, audio_out = count(details_out.get("reasoning_tokens")) or 0, count(details_out.get("audio_tokens")) or 0
+    # A total wins over its details: what is above it is cut, and said.
+    cut_in, cut_out = cached + audio_in > prompt, reasoning + audio_out > completion
+    cached = min(cached, prompt)
+    audio_in = min(audio_in, prompt - cached)
+    reasoning = min(reasoning, completion)
+    audio_out = min(audio_out, completion - reasoning)
+    return Usage(
+        input_text=prompt - cached - audio_in,
+        input_audio=audio_in,
+        cache_read=cached,
+        output_text=completion - reasoning - audio_out,
+        output_reasoning=reasoning,
+        output_audio=audio_out,
+        anomaly="details above their total" if cut_in or cut_out else "",
+    )
+
+
+class AnswerMeter:
+    """Reads usage from an answer that is not streamed."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._size = 0
+        self.complete = True
+
+    def feed(self, chunk: bytes) -> bytes:
+        self._size += len(chunk)
+        if self._size <= _MOST_READ:
+            self._parts.append(chunk)
+        return chunk
+
+    def close(self) -> bytes:
+        return b""
+
+    @property
+    def usage(self) -> Usage | None:
+        if self._size > _MOST_READ:
+            return None
+        try:
+            content = orjson.loads(b"".join(self._parts))
+        except orjson.JSONDecodeError:
+            return None
+        return usage_of(content.get("usage")) if isinstance(content, dict) else None
+
+    @property
+    def output_seen(self) -> int:
+        return self._size // _PER_TOKEN_BYTES
+
+
+class StreamMeter:
+    """Reads a stream of server-sent events; the result does not depend on where it is cut into chunks.
+
+    With `hide_usage` the chunk that holds nothing but usage is not passed on: the caller did not ask for it, we did.
+    """
+
+    def __init__(self, *, hide_usage: bool) -> None:
+        self._hide = hide_usage
+        self._held = b""
+        self.usage: Usage | None = None
+        # Chunks with content: about one token each.
+        self.output_seen = 0
+        self.complete = False
+        self.failed = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        data = self._held + chunk
+        end = 0
+        for match in _BOUNDARY.finditer(data):
+            end = match.end()
+        whole, self._held = data[:end], data[end:]
+        if not whole:
+            return b"" if self._hide else chunk
+        passed = self._read(whole)
+        return passed if self._hide else chunk
+
+    def close(self) -> bytes:
+        """What was held back of an event that never ended; not a whole event, so it is read by nobody."""
+        rest, self._held = self._held, b""
+        if rest.strip() == b"data: [DONE]":
+            self.complete = not self.failed
+        return rest if self._hide else b""
+
+    def _read(self, whole: bytes) -> bytes:
+        if not _USAGE.search(whole) and b"[DONE]" not in whole and b'"error"' not in whole:
+            self.output_seen += whole.count(b'"delta"')
+            return whole
+        passed = []
+        start = 0
+        for match in _BOUNDARY.finditer(whole):
+            event = whole[start : match.end()]
+            start = match.end()
+            if self._event(event):
+                passed.append(event)
+        return b"".join(passed)
+
+    def _event(self, event: bytes) -> bool:
+        """Whether it is passed on."""
+        data = b"\n".join(line[5:].strip() for line in event.splitlines() if line.startswith(b"data:"))
+        if data == b"[DONE]":
+            self.complete = not self.failed
+            return True
+        try:
+            content = orjson.loads(data) if data else None
+        except orjson.JSONDecodeError:
+            return True
+        if not isinstance(content, dict):
+            return True
+        if content.get("error"):
+            self.failed = True
+        choices = content.get("choices")
+        self.output_seen += len(choices) if isinstance(choices, list) else 0
+        usage = usage_of(content.get("usage"))
+        if usage is None:
+            return True
+        self.usage = usage
+        return not (self._hide and not choices)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest("", f"The body is not JSON: {error}.") from error
+    if not isinstance(content, dict):
+        raise BadRequest("", "The body must be a JSON object.")
+    # Cheap and sufficient for nearly all bodies: each name stands there once, and none is spelled with escapes.
+    if b"\\u" in body or any(body.count(b'"%s"' % name.encode()) != 1 for name in content):
+        names = [name for name, _ in _members(body)]
+        doubled = next((name for name in names if names.count(name) > 1), None)
+        if doubled is not None:
+            raise BadRequest(f"/{doubled}", f"“{doubled}” stands there twice.")
+    if body.count(b"{") + body.count(b"[") > MOST_NESTED and _depth(body) > MOST_NESTED:
+        raise BadRequest("", f"The body is nested more than {MOST_NESTED} levels deep.")
+    return content
+
+
+def _members(body: bytes) -> list[tuple[str, tuple[int, int]]]:
+    """Names of the top-level members and where their values stand. `body` is a valid JSON object."""
+    members = []
+    depth = 0
+    name: str | None = None
+    start = 0
+    for match in _TOKEN.finditer(body):
+        token = match[0]
+        if token in {b"{", b"["}:
+            depth += 1
+            continue
+        if token in {b"}", b"]"}:
+            depth -= 1
+        if depth == 1 and name is None and token[:1] == b'"':
+            name = orjson.loads(token)
+            start = body.index(b":", match.end()) + 1
+        elif name is not None and ((depth == 1 and token == b",") or (depth == 0 and token == b"}")):
+            members.append((name, _trimmed(body, start, match.start())))
+            name = None
+    return members
+
+
+def _trimmed(body: bytes, start: int, end: int) -> tuple[int, int]:
+    value = body[start:end]
+    return start + len(value) - len(value.lstrip()), end - (len(value) - len(value.rstrip()))
+
+
+def _depth(body: bytes) -> int:
+    depth = deepest = 0
+    for match in _TOKEN.finditer(body):
+        if match[0] in {b"{", b"["}:
+            depth += 1
+            deepest = max(deepest, depth)
+        elif match[0] in {b"}", b"]"}:
+            depth -= 1
+    return deepest
+
+
+def _typed(content: dict[str, Any], name: str, kind: type, *, default: Any) -> Any:
+    value = content.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, kind):
+        raise BadRequest(f"/{name}", f"“{name}” must be {_KINDS[kind]}.")
+    return value
+
+
+_KINDS: Final = {bool: "true or false", dict: "an object"}
+
+
+def _positive(content: dict[str, Any], name: str) -> int | None:
+    value = content.get(name)
+    if value is None:
+        return None
+    number = count(value)
+    if not number:
+        raise BadRequest(f"/{name}", f"“{name}” must be a whole number greater than 0.")
+    return number
+
+
+def _embedding_size(value: Any) -> int:
+    """Bytes of text, or tokens where the caller sends those."""
+    items = value if isinstance(value, list) else [value]
+    if value is None or not items:
+        raise BadRequest("/input", "“input” must be a text or a list of texts.")
+    size = 0
+    for item in items:
+        if isinstance(item, str):
+            size += len(item.encode())
+        elif isinstance(item, list):
+            size += len(item)
+        elif isinstance(item, int):
+            size += 1
+        else:
+            raise BadRequest("/input", "“input” must be a text or a list of texts.")
+    return size
+
+
+def _expected(size_bytes: int, messages: int) -> int:
+    return size_bytes // _PER_TOKEN_BYTES + _PER_MESSAGE * messages
+
+
+def _details(reported: dict[str, Any], name: str) -> dict[str, Any]:
+    details = reported.get(name)
+    return details if isinstance(details, dict) else {}

@@ -1,0 +1,58 @@
+"""Which headers go on, in both directions. Pure.
+
+What speaks of one connection stays (RFC 9110, section 7.6.1), what is ours is set last, what could act on the portal's
+origin (cookies) goes in neither direction. Names with `_` are one to many servers with `-`, so they are dropped.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+Pairs = list[tuple[str, str]]
+RawPairs = list[tuple[bytes, bytes]]
+
+_HOP_BY_HOP: Final = frozenset(
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer transfer-encoding upgrade".split()
+)
+_NEVER_UP: Final = _HOP_BY_HOP | frozenset(
+    b"host content-length authorization x-api-key x-goog-api-key cookie forwarded via expect x-request-id x-problem x-real-ip".split()
+)
+_NEVER_UP_PREFIXES: Final = (b"x-forwarded-", b"x-gateway-", b"x-ai-")
+_NEVER_DOWN: Final = _HOP_BY_HOP | frozenset(
+    b"x-problem x-request-id set-cookie content-security-policy strict-transport-security alt-svc server date x-frame-options x-should-retry x-billing-notice".split()
+)
+_NEVER_DOWN_PREFIXES: Final = (b"x-gateway-", b"x-ai-", b"access-control-")
+# Of an AI call only these: providers see nothing of the caller.
+_AI_UP: Final = frozenset([b"content-type", b"accept", b"openai-beta"])
+
+
+def rest_request(headers: RawPairs) -> Pairs:
+    """For a published REST service: everything but connection, credentials, cookies and names that are ours."""
+    listed = _named_by_connection(headers)
+    return [
+        (name.decode("ascii"), value.decode("latin-1"))
+        for name, value in headers
+        if name not in _NEVER_UP and name not in listed and b"_" not in name and not name.startswith(_NEVER_UP_PREFIXES)
+    ]
+
+
+def ai_request(headers: RawPairs) -> Pairs:
+    return [(name.decode("ascii"), value.decode("latin-1")) for name, value in headers if name in _AI_UP]
+
+
+def answer(headers: Iterable[tuple[str, str]]) -> RawPairs:
+    """Of an upstream's answer, for the caller."""
+    pairs = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers]
+    listed = _named_by_connection(pairs)
+    return [
+        (name, value)
+        for name, value in pairs
+        if name not in _NEVER_DOWN and name not in listed and not name.startswith(_NEVER_DOWN_PREFIXES)
+    ]
+
+
+def _named_by_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:
+    """Headers that `Connection` declares to be of this connection only."""
+    for name, value in headers:
+        if name == b"connection" and value not in {b"close", b"keep-alive"}:
+            return frozenset(item.strip().lower() for item in value.split(b","))
+    return frozenset()

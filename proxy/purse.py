@@ -1,0 +1,295 @@
+"""The units of allowances that this worker holds: lent in blocks by the database, spent in memory.
+
+A call takes from all of its allowances at once or from none, with no await in between. What is missing is fetched by
+one acquire at a time; callers that are short wait in order and share what it brings. Free units that nobody used for a
+second go back, so that a limit of 1,000 admits exactly 1,000 whichever worker is asked.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, TypeVar
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from billing import leases
+from billing.terms import AllowanceSpec
+
+T = TypeVar("T")
+_DATABASE_ERRORS: Final = (DatabaseError, InterfaceError)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+# A finding of exhaustion is believed for so long: a flood beyond the limit then costs one look-up a second.
+_EXHAUSTED_S: Final = 1.0
+# Units lent to others come back within a second when idle: the last ones are not lost to a premature refusal.
+_WAIT_S: Final = 2.0
+_POLL_S: Final = 0.05
+# Callers waiting for units in one worker; beyond it new ones are shed.
+_MOST_WAITING: Final = 1_000
+
+
+class Unavailable(Exception):  # noqa: N818 (named after what happened)
+    """The database did not lend in time: our failure, never the caller's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage(Exception):  # noqa: N818
+    """The amount does not fit. `exhausted`: not even if every lease came back; else the rest is held by running calls."""
+
+    spec: AllowanceSpec
+    requested: int
+    state: leases.AllowanceState
+    exhausted: bool
+
+
+class Pool:
+    """One allowance in one period, as this worker holds it."""
+
+    __slots__ = (
+        "allowance_id", "demand", "end_us", "exhausted_at", "exhausted_state", "free", "reserved", "spec", "start_us",
+        "taken", "waiting", "waiting_units",
+    )  # fmt: skip
+
+    def __init__(self, spec: AllowanceSpec, start_us: int, end_us: int) -> None:
+        self.spec = spec
+        self.start_us = start_us
+        self.end_us = end_us
+        self.allowance_id = 0
+        self.free = 0
+        self.reserved = 0
+        # Units taken since the last tick, and in the second before it.
+        self.taken = 0
+        self.demand = 0
+        self.waiting = 0
+        self.waiting_units = 0
+        self.exhausted_at = float("-inf")
+        self.exhausted_state: leases.AllowanceState | None = None
+
+
+class Held:
+    """What one call has reserved. Settled exactly once, without an await, on every way out."""
+
+    __slots__ = ("_purse", "parts")
+
+    def __init__(self, purse: "Purse", parts: list[tuple[Pool, int]]) -> None:
+        self._purse = purse
+        self.parts = parts
+
+    def reservations(self) -> list[list[int]]:
+        """[[allowance, units], …] for the admitted record."""
+        return [[pool.allowance_id, units] for pool, units in self.parts]
+
+    def has(self, meter: str) -> bool:
+        return any(pool.spec.meter == meter for pool, _ in self.parts)
+
+    async def more(self, meter: str, units: int) -> None:
+        """Reserve on, on the way, from each allowance of that meter. Raises Shortage or Unavailable."""
+        wants = [(pool, units) for pool, _ in self.parts if pool.spec.meter == meter]
+        await self._purse.take(wants)
+        self.parts = [(pool, held + units) if pool.spec.meter == meter else (pool, held) for pool, held in self.parts]
+
+    def charges(self, actual: dict[str, int]) -> list[list[int]]:
+        """[[allowance, charged, actual], …] for the outcome record. Usage beyond the reservation is not charged."""
+        return [
+            [pool.allowance_id, min(units, actual[pool.spec.meter]), actual[pool.spec.meter]]
+            for pool, units in self.parts
+        ]
+
+    def release(self, charges: list[list[int]]) -> None:
+        """Put back what was not charged. After the outcome record; repeating is harmless."""
+        for (pool, units), (_, charged, _) in zip(self.parts, charges, strict=True):
+            pool.reserved -= units
+            pool.free += units - charged
+        self.parts = []
+
+
+class Purse:
+    def __init__(self, worker: uuid.UUID, executor: Executor, *, deadline_s: float) -> None:
+        self._worker = worker
+        self._executor = executor
+        self._deadline_s = deadline_s
+        self._pools: dict[tuple[str, str, str, str], Pool] = {}
+        # Of periods that are over: kept until their running calls have settled.
+        self._past: list[Pool] = []
+        self._turn = asyncio.Lock()
+        self._waiting = 0
+        self.live_workers = 1
+        # Whether the last acquire failed for a reason of ours; shown as degraded.
+        self.degraded = False
+
+    async def reserve(self, wants: Sequence[tuple[AllowanceSpec, int]], time_us: int) -> Held:
+        """All or nothing. Raises Shortage or Unavailable."""
+        parts = [(self._pool(spec, time_us), units) for spec, units in wants]
+        await self.take(parts)
+        return Held(self, parts)
+
+    async def take(self, parts: list[tuple[Pool, int]]) -> None:
+        for pool, units in parts:
+            if pool.free < units or pool.waiting:
+                await self._wait(parts)
+                return
+        _deduct(parts)
+
+    def forget_findings(self) -> None:
+        """A limit changed: look again."""
+        for pool in self._pools.values():
+            pool.exhausted_at = float("-inf")
+
+    async def tick(self) -> None:
+        """Once a second: give back what was idle, and all of periods that are over."""
+        back: dict[int, int] = {}
+        for pool in self._pools.values():
+            pool.demand, pool.taken = pool.taken, 0
+            keep = 0 if pool.demand == 0 and not pool.waiting else 2 * max(pool.demand, pool.waiting_units)
+            _collect(pool, keep, back)
+        for pool in self._past:
+            _collect(pool, 0, back)
+        self._past = [pool for pool in self._past if pool.reserved]
+        if back:
+            await self._give_back(back)
+
+    async def empty(self) -> None:
+        """At a clean stop: everything free goes back."""
+        back: dict[int, int] = {}
+        for pool in [*self._pools.values(), *self._past]:
+            _collect(pool, 0, back)
+        if back:
+            await self._give_back(back)
+
+    def _pool(self, spec: AllowanceSpec, time_us: int) -> Pool:
+        pool = self._pools.get(spec.key)
+        if pool is not None and pool.start_us <= time_us < pool.end_us:
+            pool.spec = spec
+            return pool
+        if pool is not None:
+            self._past.append(pool)
+        start, end = spec.cycle.period(_EPOCH + timedelta(microseconds=time_us))
+        self._pools[spec.key] = fresh = Pool(spec, (start - _EPOCH) // _MICROSECOND, (end - _EPOCH) // _MICROSECOND)
+        return fresh
+
+    async def _wait(self, parts: list[tuple[Pool, int]]) -> None:
+        if self._waiting >= _MOST_WAITING:
+            raise Unavailable("too many calls wait for units")
+        self._waiting += 1
+        for pool, units in parts:
+            pool.waiting += 1
+            pool.waiting_units += units
+        try:
+            await self._fetch(parts)
+        finally:
+            self._waiting -= 1
+            for pool, units in parts:
+                pool.waiting -= 1
+                pool.waiting_units -= units
+
+    async def _fetch(self, parts: list[tuple[Pool, int]]) -> None:
+        give_up = time.monotonic() + _WAIT_S
+        while True:
+            async with self._turn:
+                if _enough(parts):
+                    _deduct(parts)
+                    return
+                _raise_if_known_exhausted(parts)
+                shortage = await self._acquire(parts)
+                if shortage is None:
+                    _deduct(parts)
+                    return
+            if shortage.exhausted or time.monotonic() > give_up:
+                raise shortage
+            await asyncio.sleep(_POLL_S)
+
+    async def _acquire(self, parts: list[tuple[Pool, int]]) -> Shortage | None:
+        """One transaction for all that is missing."""
+        missing = [(pool, units) for pool, units in parts if pool.free < units]
+        wants = [
+            leases.Want(pool.spec, units - pool.free, max(pool.demand, pool.taken, pool.waiting_units))
+            for pool, units in missing
+        ]
+        # Of the admission: a call that waits over the edge of a period stays in its own.
+        now = _EPOCH + timedelta(microseconds=max(pool.start_us for pool, _ in missing))
+        outcome = await self._database(
+            lambda: leases.acquire(self._worker, wants, now=now, live_workers=self.live_workers),
+            late=lambda granted: _credit([pool for pool, _ in missing], granted),
+        )
+        if isinstance(outcome, leases.Granted):
+            _credit([pool for pool, _ in missing], outcome)
+            return None
+        pool, units = missing[outcome.index]
+        exhausted = isinstance(outcome, leases.Exhausted)
+        if exhausted:
+            pool.exhausted_at, pool.exhausted_state = time.monotonic(), outcome.state
+        return Shortage(pool.spec, units, outcome.state, exhausted)
+
+    async def _give_back(self, back: dict[int, int]) -> None:
+        try:
+            await self._database(lambda: leases.give_back(self._worker, back))
+        except Unavailable:
+            # In doubt it counts as done: what is stranded comes back when this worker ends.
+            return
+
+    async def _database(self, work: Callable[[], T], late: Callable[[T], None] | None = None) -> T:
+        """On the thread for leases, within the deadline; a success that comes late is credited."""
+        future = asyncio.get_running_loop().run_in_executor(self._executor, _closing_broken_connections, work)
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                result = await asyncio.shield(future)
+        except TimeoutError as error:
+            self.degraded = True
+            future.add_done_callback(lambda done: late(done.result()) if late and _succeeded(done) else None)
+            raise Unavailable("the database did not answer in time") from error
+        except _DATABASE_ERRORS as error:
+            self.degraded = True
+            raise Unavailable("the database cannot be reached") from error
+        self.degraded = False
+        return result
+
+
+def _enough(parts: list[tuple[Pool, int]]) -> bool:
+    return all(pool.free >= units for pool, units in parts)
+
+
+def _deduct(parts: list[tuple[Pool, int]]) -> None:
+    for pool, units in parts:
+        pool.free -= units
+        pool.reserved += units
+        pool.taken += units
+
+
+def _collect(pool: Pool, keep: int, back: dict[int, int]) -> None:
+    surplus = pool.free - keep
+    if surplus > 0:
+        pool.free -= surplus
+        back[pool.allowance_id] = back.get(pool.allowance_id, 0) + surplus
+
+
+def _credit(pools: list[Pool], outcome: object) -> None:
+    if isinstance(outcome, leases.Granted):
+        for pool, granted in zip(pools, outcome.units, strict=True):
+            pool.allowance_id = granted.allowance_id
+            pool.free += granted.units
+
+
+def _raise_if_known_exhausted(parts: list[tuple[Pool, int]]) -> None:
+    now = time.monotonic()
+    for pool, units in parts:
+        state = pool.exhausted_state
+        if state is None or now - pool.exhausted_at > _EXHAUSTED_S or state.limit is None:
+            continue
+        if pool.free < units and state.used + units > state.limit:
+            raise Shortage(pool.spec, units, state, exhausted=True)
+
+
+def _closing_broken_connections(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except _DATABASE_ERRORS:
+        connection.close()
+        raise
+
+
+def _succeeded(future: "asyncio.Future[T]") -> bool:
+    return not future.cancelled() and future.exception() is None

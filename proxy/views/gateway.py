@@ -1,0 +1,403 @@
+"""The gateway's view: who calls, what is asked for, may it pass, carry it.
+
+A DRF `APIView` whose policies answer from memory, trimmed of what costs more than a call: no negotiation, no parsing, no
+per-request policy objects. What may wait (a directory miss, a lease) is awaited here, never in a policy. An admitted
+call pushes its answer to the client itself; a refusal is a `Problem` that `refuse` renders.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import orjson
+import structlog
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from rest_framework.views import APIView
+
+from apipark.crypto import Peppers
+from apipark.problems import Problem, refuse
+from billing.standing import Admit, Refuse
+from billing.terms import Terms
+from proxy import authentication, calls, records, refusals, routing, shortages, standing
+from proxy.authentication import KeyAuthentication
+from proxy.catalogue import Catalogue, ServiceRoute
+from proxy.consumers import Consumer
+from proxy.coverage import Verdict, decide
+from proxy.directory import Directory
+from proxy.directory import Unavailable as DirectoryUnavailable
+from proxy.inbound import AnswerBroken, BodyTooLarge, ClientGone, InboundCall
+from proxy.passage import Passage
+from proxy.permissions import AddressAllowed, NotSuspended
+from proxy.purse import Purse, Shortage, Unavailable
+from proxy.request import GatewayRequest
+from proxy.spool import Spool, SpoolUnwritable
+from proxy.throttling import PlanRate
+
+log = structlog.get_logger()
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# A refusal is decided again on facts read a second later: so quickly a fix works, and so seldom a flood reads.
+_REFUSAL_LIFE_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    body_bytes: int
+    target_bytes: int
+    default_max_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """What the process shares, built at its start."""
+
+    directory: Directory
+    purse: Purse
+    spool: Spool
+    passage: Passage
+    rate: PlanRate
+    peppers: Peppers
+    limits: Limits
+    public_url: str
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a call got: what its refusal may name."""
+
+    consumer: Consumer | None = None
+    terms: Terms | None = None
+    service: ServiceRoute | None = None
+    version_id: int | None = None
+    model_id: int | None = None
+    body_bytes: int = 0
+    asked: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What a step needs of a call that is known and routed."""
+
+    call: InboundCall
+    request: GatewayRequest
+    route: routing.Route
+    digests: list[bytes]
+
+
+class ProxyView(APIView):
+    view_is_async = True
+    authentication_classes = (KeyAuthentication,)
+    permission_classes = (AddressAllowed, NotSuspended)
+    throttle_classes = (PlanRate,)
+    ports: Ports | None = None
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # Made once; they keep no state of a call.
+        self._authentication = KeyAuthentication()
+        self._permissions = (AddressAllowed(), NotSuspended())
+
+    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # noqa: ARG002
+        """As a URLconf reaches it: the gateway needs the loop and the memory of its own server."""
+        text = "The gateway runs under its own server: start it with `manage.py up` or `manage.py up --role web`."
+        return JsonResponse({"title": "Not served here", "status": 501, "detail": text}, status=501)
+
+    async def carry(self, call: InboundCall) -> None:
+        """The whole way of one call."""
+        progress = Progress()
+        try:
+            await self._pass(call, progress)
+        except Problem as problem:
+            await self._refuse(call, progress, problem)
+        except ClientGone:
+            return
+        except AnswerBroken:
+            raise
+        except DirectoryUnavailable:
+            await self._refuse(call, progress, refuse("auth-unavailable", retry_after=5))
+        except Exception:
+            log.exception("gateway_error", request_id=call.request_id)
+            if call.started:
+                raise
+            await self._refuse(call, progress, refuse("overloaded", retry_after=5))
+
+    async def _pass(self, call: InboundCall, progress: Progress) -> None:
+        ports = self._ports
+        if len(call.raw_path) + len(call.raw_query) > ports.limits.target_bytes:
+            raise refuse("request-too-large", limit=ports.limits.target_bytes)
+        digests = authentication.digests(call, ports.peppers)
+        if ports.directory.closed:
+            raise refuse("auth-unavailable", retry_after=5)
+        consumer = ports.directory.known(digests[0]) or await ports.directory.consumer(digests)
+        request = GatewayRequest(call, consumer)
+        consumer, _ = self._authentication.authenticate(request)
+        progress.consumer = consumer
+        for policy in self._permissions:
+            policy.has_permission(request, self)
+        route = routing.route(call.method, call.raw_path)
+        await _KINDS[route.kind](self, Way(call, request, route, digests), progress)
+
+    @property
+    def _ports(self) -> Ports:
+        assert self.ports is not None  # noqa: S101 (carry is called by the gateway's handler alone)
+        return self.ports
+
+    async def _ai(self, way: Way, progress: Progress) -> None:
+        ports = self._ports
+        consumer = _known(progress)
+        body = await self._body(way.call, progress)
+        asked = calls.read_ai(way.route, body)
+        target = routing.ai_target(way.route, asked.model, ports.directory.catalogue, consumer)
+        progress.model_id = target.model.id
+        services = {
+            service.id: (service, version)
+            for service, version in target.model.offers
+            if service.visible_to(consumer.team_id)
+        }
+        verdict = await self._standing(way, list(services), target.model.id, progress)
+        service, version = services[verdict.service_id]
+        progress.service, progress.version_id = service, version.id
+        terms = self._admitted(verdict, model=target.model.name)
+        _check_size(terms, body)
+        ports.rate.allow_request(way.request, self)
+        planned = calls.plan_ai(
+            way.call, consumer, terms, service, version, target, asked, body, ports.limits.default_max_tokens
+        )
+        await self._carry(way.call, progress, planned, verdict)
+
+    async def _rest(self, way: Way, progress: Progress) -> None:
+        ports = self._ports
+        consumer = _known(progress)
+        target = routing.rest_target(way.route, ports.directory.catalogue, consumer)
+        progress.service, progress.version_id = target.service, target.version.id
+        verdict = await self._standing(way, [target.service.id], None, progress)
+        terms = self._admitted(verdict)
+        body = await self._body(way.call, progress)
+        _check_size(terms, body)
+        ports.rate.allow_request(way.request, self)
+        planned = calls.plan_rest(way.call, consumer, terms, target, way.route, body)
+        await self._carry(way.call, progress, planned, verdict)
+
+    async def _standing(self, way: Way, service_ids: list[int], model_id: int | None, progress: Progress) -> Verdict:
+        """Decided in memory; before it refuses, on facts that are at most a second old."""
+        consumer, now = _known(progress), _EPOCH + timedelta(microseconds=way.call.time_us)
+        verdict = decide(consumer, service_ids, model_id, now)
+        fresh = time.monotonic() - _REFUSAL_LIFE_S
+        if (isinstance(verdict.answer, Refuse) or verdict.model_missing) and consumer.loaded_at < fresh:
+            try:
+                again = await self._ports.directory.consumer(way.digests, not_before=fresh)
+            except DirectoryUnavailable as error:
+                raise refuse("standing-unavailable", retry_after=5) from error
+            if again is None:
+                raise refuse("credentials-invalid")
+            progress.consumer = again
+            verdict = decide(again, service_ids, model_id, now)
+        progress.terms = verdict.terms
+        way.request.verdict = verdict
+        return verdict
+
+    def _admitted(self, verdict: Verdict, model: str = "") -> Terms:
+        if isinstance(verdict.answer, Refuse):
+            raise refuse(verdict.answer.slug, **refusals.members_of(verdict.answer.members))
+        assert verdict.terms is not None  # noqa: S101 (without a subscription `admit` always refuses)
+        if verdict.model_missing:
+            raise refuse("plan-upgrade-required", feature=model)
+        return verdict.terms
+
+    async def _body(self, call: InboundCall, progress: Progress) -> bytes:
+        limit = self._ports.limits.body_bytes
+        try:
+            body = await call.body(limit)
+        except BodyTooLarge as error:
+            raise refuse("request-too-large", limit=error.limit) from error
+        progress.body_bytes = len(body)
+        return body
+
+    async def _carry(self, call: InboundCall, progress: Progress, planned: "calls.Planned", verdict: Verdict) -> None:
+        ports = self._ports
+        terms = planned.terms
+        wants = [(spec, planned.units[spec.meter]) for spec in terms.allowances]
+        progress.asked = {"units": planned.units, "model": planned.model.name if planned.model else ""}
+        try:
+            held = await ports.purse.reserve(wants, call.time_us)
+        except Shortage as shortage:
+            raise shortages.problem(shortage, fits=planned.fits(shortage)) from shortage
+        except Unavailable as error:
+            raise refuse("metering-unavailable", retry_after=2) from error
+        await ports.passage.carry(call, planned.admitted(held, _notices(call, verdict)), planned.wire)
+
+    async def _models(self, way: Way, progress: Progress) -> None:
+        models = routing.visible_models(self._ports.directory.catalogue, _known(progress))
+        listed = [
+            {"id": model.name, "object": "model", "created": 0, "owned_by": model.provider_name}
+            for model in sorted(models, key=lambda each: each.name)
+        ]
+        if not way.route.rest:
+            await _answer(way.call, {"object": "list", "data": listed})
+            return
+        wanted = way.route.rest.decode("latin-1")
+        found = next((model for model in listed if model["id"] == wanted), None)
+        if found is None:
+            raise refuse("model-not-found", did_you_mean=[])
+        await _answer(way.call, found)
+
+    async def _show_standing(self, way: Way, progress: Progress) -> None:
+        """Of the service or model named in the query; else of the application's oldest subscription."""
+        ports, consumer = self._ports, _known(progress)
+        now = _EPOCH + timedelta(microseconds=way.call.time_us)
+        services, model_id, model = _named(way.call, ports.directory.catalogue, consumer)
+        verdict = await self._standing(way, services, model_id, progress)
+        progress.service = next(
+            (each for each in ports.directory.catalogue.services.values() if each.id == verdict.service_id), None
+        )
+        consumer = _known(progress)
+        try:
+            states = await ports.directory.usage(verdict.terms.allowances if verdict.terms else (), now)
+        except DirectoryUnavailable as error:
+            raise refuse("standing-unavailable", retry_after=5) from error
+        seen = standing.outlook(verdict, states, now, may_see_money=consumer.may_see_money, model=model)
+        described = None
+        if seen.problem is not None:
+            described = refusals.describe(
+                seen.problem, request_id=way.call.request_id, context=context(progress), public_url=ports.public_url
+            )
+        links = refusals.describe(
+            refuse("subscription-required"),
+            request_id=way.call.request_id,
+            context=context(progress),
+            public_url=ports.public_url,
+        )["links"]
+        await _answer(
+            way.call,
+            {
+                "now": shortages.rfc3339(now),
+                "would": "pass" if described is None else "refuse",
+                "retry": "now" if described is None else described["retry"],
+                "problem": described,
+                "standing": seen.standing,
+                "allowances": seen.allowances,
+                "links": {"usage": links["usage"], "plans": links["plans"]},
+            },
+        )
+
+    async def _refuse(self, call: InboundCall, progress: Progress, problem: Problem) -> None:
+        if progress.consumer is not None and not call.started and problem.status != 401:
+            self._record(call, progress, problem)
+        if call.started:
+            raise AnswerBroken from problem
+        form = refusals.choose_form(call.path, call.headers.get(b"accept", b""), call.method)
+        rendered = refusals.render(
+            problem,
+            request_id=call.request_id,
+            context=context(progress),
+            form=form,
+            public_url=self._ports.public_url,
+            now=_EPOCH + timedelta(microseconds=call.time_us),
+            language=refusals.language(call.headers.get(b"accept-language", b"")),
+            jitter=(call.id.int & 0xFFFF) / 0xFFFF,
+        )
+        await call.start(rendered.status, [*rendered.headers, (b"x-request-id", call.request_id.encode())])
+        await call.send(b"" if call.method == "HEAD" else rendered.body, last=True)
+
+    def _record(self, call: InboundCall, progress: Progress, problem: Problem) -> None:
+        """Of an admitted call that failed the outcome is recorded already; a second record would count it twice."""
+        if problem.recorded:
+            return
+        terms, service = progress.terms, progress.service
+        record = {
+            "k": "r",
+            **records.where(call),
+            **records.who(progress.consumer),
+            "sub": terms.subscription_id if terms else None,
+            "pv": terms.plan_version_id if terms else None,
+            "svc": service.id if service else None,
+            "ver": progress.version_id,
+            "model": progress.model_id,
+            "st": problem.status,
+            "slug": problem.slug,
+            "in": progress.body_bytes,
+            "ms": (time.monotonic_ns() - call.started_ns) // 1_000_000,
+            "asked": progress.asked or {},
+        }
+        try:
+            self._ports.spool.refused(record)
+        except SpoolUnwritable:
+            log.warning("refusal_not_recorded", request_id=call.request_id)
+
+
+def context(progress: Progress) -> refusals.Context:
+    consumer, terms, service = progress.consumer, progress.terms, progress.service
+    return refusals.Context(
+        team_ref=consumer.team_ref if consumer else "",
+        application_ref=consumer.application_ref if consumer else "",
+        key_ref=consumer.key_ref if consumer else "",
+        service_slug=service.slug if service else "",
+        service_ref=service.ref if service else "",
+        subscription_ref=terms.subscription_ref if terms else "",
+        plan_slug=terms.plan_slug if terms else "",
+        plan_ref=terms.plan_ref if terms else "",
+        plan_version=terms.plan_version if terms else 0,
+        invoice_ref=terms.facts.open_invoice.ref if terms and terms.facts.open_invoice else "",
+        may_see_money=bool(consumer and consumer.may_see_money),
+    )
+
+
+def _known(progress: Progress) -> Consumer:
+    assert progress.consumer is not None  # noqa: S101 (authenticated before)
+    return progress.consumer
+
+
+def _named(call: InboundCall, catalogue: Catalogue, consumer: Consumer) -> tuple[list[int], int | None, str]:
+    """Services, model id and name that the query asks about. Raises 404 for what does not exist."""
+    query = parse_qs(call.raw_query.decode("latin-1"))
+    name = query.get("model", [""])[0]
+    if name:
+        operation: routing.Operation = "embeddings" if "embeddings" in query.get("path", [""])[0] else "chat"
+        model = routing.ai_target(routing.Route("ai", operation), name, catalogue, consumer).model
+        return [service.id for service, _ in model.offers if service.visible_to(consumer.team_id)], model.id, name
+    slug = query.get("service", [""])[0]
+    if slug:
+        service = catalogue.services.get(slug)
+        if service is None or not service.visible_to(consumer.team_id):
+            raise refuse("route-not-found", did_you_mean=[])
+        return [service.id], None, ""
+    return [service_id for terms in consumer.terms for service_id in sorted(terms.service_ids)], None, ""
+
+
+def _check_size(terms: Terms, body: bytes) -> None:
+    if terms.max_request_bytes is not None and len(body) > terms.max_request_bytes:
+        raise refuse("plan-upgrade-required", feature="max_request_bytes")
+
+
+def _notices(call: InboundCall, verdict: Verdict) -> list[tuple[bytes, bytes]]:
+    headers = [(b"x-request-id", call.request_id.encode())]
+    answer = verdict.answer
+    if isinstance(answer, Admit) and answer.notice and answer.grace_ends_at:
+        ends = shortages.rfc3339(answer.grace_ends_at)
+        headers.append((b"x-billing-notice", f'{answer.notice}; grace-ends="{ends}"'.encode()))
+    return headers
+
+
+async def _answer(call: InboundCall, content: dict[str, Any]) -> None:
+    body = orjson.dumps(content)
+    await call.start(
+        200,
+        [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-request-id", call.request_id.encode()),
+        ],
+    )
+    await call.send(body, last=True)
+
+
+_Step = Callable[[ProxyView, Way, Progress], Awaitable[None]]
+_KINDS: Final[dict[str, _Step]] = {
+    "ai": ProxyView._ai,  # noqa: SLF001 (the view's own table)
+    "rest": ProxyView._rest,  # noqa: SLF001
+    "models": ProxyView._models,  # noqa: SLF001
+    "standing": ProxyView._show_standing,  # noqa: SLF001
+}

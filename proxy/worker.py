@@ -1,0 +1,190 @@
+"""One web worker's life: what it builds at its start, what runs beside its calls, how it ends.
+
+A worker is one process life with an id of its own, never used again: its spool and its leases carry it.
+"""
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import redis.asyncio
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection
+
+from apipark import changes, heartbeats, keyring
+from proxy.directory import Directory
+from proxy.handler import GatewayHandler
+from proxy.models import Spool as SpoolRow
+from proxy.passage import Passage
+from proxy.purse import Purse
+from proxy.rates import Buckets
+from proxy.spool import Spool
+from proxy.throttling import PlanRate
+from proxy.upstream import Timeouts, Upstreams
+from proxy.views.gateway import Limits, Ports, ProxyView
+
+log = structlog.get_logger()
+
+# A lease is waited for so long: SQLite has one writer, PostgreSQL none to wait for.
+_LEASE_DEADLINE_S: Final = {"sqlite": 1.0, "postgresql": 0.25}
+# Below that deadline, so that a blocked writer gives up before its caller does.
+_SQLITE_BUSY_MS: Final = 900
+_TICK_S: Final = 1.0
+# After the last call ended, before the loop is stopped.
+_POLL_S: Final = 0.05
+# Collections of the oldest generation cost tens of milliseconds at full load; what lives that long lives for ever.
+_GC_THRESHOLDS: Final = (50_000, 50, 50)
+
+
+class Worker:
+    def __init__(self) -> None:
+        self.id = uuid.uuid4()
+        self._leases = ThreadPoolExecutor(1, "leases", initializer=_prepare_lease_thread)
+        self._reads = ThreadPoolExecutor(1, "look-ups")
+        self._tasks: set[asyncio.Task[None]] = set()
+        vendor = connection.vendor
+        self.purse = Purse(self.id, self._leases, deadline_s=_LEASE_DEADLINE_S.get(vendor, 1.0))
+        self.directory = Directory(self._reads, snapshot_life=settings.GATEWAY_SNAPSHOT_LIFE)
+        self.directory.on_allowance_changed(self.purse.forget_findings)
+        self.upstreams = Upstreams(
+            allowed=settings.GATEWAY_ALLOWED_ADDRESSES,
+            timeouts=Timeouts(
+                settings.GATEWAY_CONNECT_TIMEOUT, settings.GATEWAY_IDLE_TIMEOUT, settings.GATEWAY_TOTAL_TIMEOUT
+            ),
+            concurrency=settings.GATEWAY_UPSTREAM_CONCURRENCY,
+        )
+        self._buckets = Buckets()
+        self._spool: Spool | None = None
+        self.handler: GatewayHandler | None = None
+
+    async def start(self) -> None:
+        """Raises when the database cannot be read or the spool not be written: then the worker must not serve."""
+        await self.directory.start()
+        self._spool = spool = Spool.open(
+            settings.SPOOL_DIR,
+            self.id,
+            host=socket.gethostname(),
+            fsync=settings.SPOOL_FSYNC,
+            segment_bytes=settings.SPOOL_SEGMENT_BYTES,
+            free_bytes=settings.SPOOL_FREE_BYTES,
+        )
+        await asyncio.get_running_loop().run_in_executor(self._leases, self._register)
+        view = ProxyView()
+        view.ports = Ports(
+            directory=self.directory,
+            purse=self.purse,
+            spool=spool,
+            passage=Passage(spool, self.upstreams),
+            rate=PlanRate(self._buckets),
+            peppers=keyring.peppers(),
+            limits=Limits(
+                settings.GATEWAY_MAX_BODY_BYTES, settings.GATEWAY_MAX_TARGET_BYTES, settings.GATEWAY_DEFAULT_MAX_TOKENS
+            ),
+            public_url=settings.PUBLIC_URL,
+        )
+        self.handler = GatewayHandler(view.carry)
+        self._run(self.directory.follow())
+        self._run(self._tick())
+        self._run(self._listen())
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._begin_stop)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
+
+    async def stop(self) -> None:
+        """After the last call: units go back, the spool gets its end record."""
+        for task in list(self._tasks):
+            task.cancel()
+        await self.purse.empty()
+        if self._spool is not None:
+            self._spool.close()
+        heartbeats.remove(settings.HEARTBEAT_DIR, f"web-{os.getpid()}")
+        self._leases.shutdown(wait=False)
+        self._reads.shutdown(wait=False)
+
+    def _register(self) -> None:
+        """The row under which the shipper finds how far it came; also what tells how many workers live."""
+        now = datetime.now(UTC)
+        SpoolRow.objects.get_or_create(
+            worker=self.id, defaults={"host": socket.gethostname(), "started_at": now, "heartbeat_at": now}
+        )
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            await self.purse.tick()
+            with contextlib.suppress(DatabaseError, InterfaceError):
+                live = await asyncio.get_running_loop().run_in_executor(self._reads, _live_workers)
+                self.purse.live_workers = self._buckets.workers = max(1, live)
+            heartbeats.touch(
+                settings.HEARTBEAT_DIR, f"web-{os.getpid()}", degraded=self._degraded(), closed=self._closed()
+            )
+
+    def _degraded(self) -> list[str]:
+        found = []
+        if self.directory.degraded:
+            found.append("key=cached")
+        if self.purse.degraded:
+            found.append("quota=lease")
+        return found
+
+    def _closed(self) -> list[str]:
+        found = ["key=closed"] if self.directory.closed else []
+        if self.handler and self.handler.draining:
+            found.append("draining")
+        return found
+
+    async def _listen(self) -> None:
+        """Announcements over Redis only wake the look at the table of changes; without Redis it looks by itself."""
+        while True:
+            try:
+                client = redis.asyncio.Redis.from_url(changes.client_url(settings.REDIS_URL))
+                async with client, client.pubsub() as pubsub:
+                    await pubsub.subscribe(changes.CHANNEL)
+                    async for _ in pubsub.listen():
+                        self.directory.wake()
+            except (redis.RedisError, OSError):
+                await asyncio.sleep(1)
+
+    def _begin_stop(self) -> None:
+        self._run(self._drain())
+
+    async def _drain(self) -> None:
+        """Refuse new calls, let open ones end, then leave the rest to granian's own handler of SIGINT."""
+        handler = self.handler
+        if handler is None or handler.draining:
+            return
+        handler.draining = True
+        give_up = time.monotonic() + settings.GATEWAY_DRAIN.total_seconds()
+        while handler.open_calls and time.monotonic() < give_up:  # noqa: ASYNC110 (twenty looks a second, once in a life)
+            await asyncio.sleep(_POLL_S)
+        if handler.open_calls:
+            log.warning("calls_cut_off", calls=handler.open_calls)
+            handler.cancel_open()
+            await asyncio.sleep(_POLL_S)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def _live_workers() -> int:
+    return SpoolRow.objects.filter(state=SpoolRow.State.OPEN).count()
+
+
+def _prepare_lease_thread() -> None:
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout={_SQLITE_BUSY_MS}")
