@@ -45,7 +45,8 @@ def subscribe(
 ) -> Subscription:
     """Subscribe, and try the first invoice at once when there is one to pay and something to pay it with."""
     now = clock.now()
-    with transaction.atomic(durable=True):
+    # An attempt must be committed before anybody is charged; a free plan charges nobody.
+    with transaction.atomic(durable=version.price_minor > 0):
         # Of two clicks one becomes a subscription.
         Team.objects.select_for_update().get(pk=team.pk)
         _check_subscribable(team, version, application, now)
