@@ -20,6 +20,8 @@ _SESSION_KEY = "team"
 _PORTAL = frozenset({"analytics", "billing", "providers", "proxy", "teams"})
 WITHOUT_TEAM = frozenset(
     {
+        "billing:prices",
+        "billing:service-plans",
         "providers:service-list",
         "providers:service-detail",
         "proxy:contact",

@@ -85,7 +85,7 @@ def requires(
     """Sign in, find the object, ask `may`; 404 for an object of others, 403 that says who may.
 
     `of=ApiKey.objects.visible_to` fetches the object that the URL's `ref` (or what `by` names) means, hands it to the view
-    in the place of that argument, and makes its team the request's team.
+    in the place of that argument, and makes its team the request's team (not for the catalogue, which is of others).
     """
 
     def decorate(view: View) -> View:
@@ -95,7 +95,8 @@ def requires(
                 check(request, action)
                 return view(request, *args, **kwargs)
             found = get_object_or_404(of(request.user), **{by: kwargs.pop(by)})
-            stand_in(request, found.team_id)
+            if action not in _WITHOUT_TEAM:
+                stand_in(request, found.team_id)
             check(request, action, application_of(found))
             return view(request, found, *args, **kwargs)
 

@@ -1,0 +1,30 @@
+"""Who a team is on its invoices."""
+
+from django.db import transaction
+
+from teams import audit
+from teams.models import Team, User
+
+_FIELDS = ("legal_name", "address", "country", "tax_id", "contact_email")
+
+
+@transaction.atomic
+def change(team: Team, *, actor: User | None, address: str | None = None, **details: str) -> None:
+    """`details`: any of the fields that invoices print. Raises ValidationError."""
+    locked = Team.objects.select_for_update().get(pk=team.pk)
+    before = {name: getattr(locked, name) for name in _FIELDS if name in details}
+    if before == details:
+        return
+    for name in before:
+        setattr(locked, name, details[name])
+    locked.full_clean()
+    locked.save(update_fields=list(before))
+    audit.record(
+        team=locked,
+        actor=actor,
+        action="team.details_changed",
+        target=locked,
+        before=before,
+        after=details,
+        address=address,
+    )
