@@ -3,12 +3,12 @@ from django.utils.translation import gettext_lazy
 
 from analytics.models import CallRollup
 from apipark.columns import moment, number
-from apipark.model_admin import ReadOnlyAdmin, UncountedPaginator
+from apipark.model_admin import BigTableAdmin
 from apipark.templatetags.portal import count, spend
 
 
 @admin.register(CallRollup)
-class CallRollupAdmin(ReadOnlyAdmin[CallRollup]):
+class CallRollupAdmin(BigTableAdmin[CallRollup]):
     """Sums as they were computed from the calls; shown to find out why a figure is what it is."""
 
     list_display = (
@@ -25,6 +25,3 @@ class CallRollupAdmin(ReadOnlyAdmin[CallRollup]):
     )
     list_filter = ("size", "environment")
     search_fields = ("=team", "=application")
-    ordering = ("-id",)
-    sortable_by = ()
-    paginator = UncountedPaginator

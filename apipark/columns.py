@@ -115,7 +115,7 @@ def neighbour(path: str, label: StrOrPromise) -> Column:
 
 def itself(label: StrOrPromise, ordering: str = "id") -> Column:
     """The row's own name with a link to it: for read-only inlines."""
-    return _column("itself", label, ordering, linked)
+    return _column("itself", label, ordering, lambda row: linked(row))  # noqa: PLW0108 - each column names its own function
 
 
 def prose(field: str, label: StrOrPromise) -> Column:

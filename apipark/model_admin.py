@@ -146,6 +146,15 @@ class UncountedPaginator(Paginator[M]):
         return len(rows) if isinstance(rows, list) else int(rows.order_by()[: self.MOST].count())
 
 
+class BigTableAdmin(ReadOnlyAdmin[M]):
+    """For tables of many millions: in the order of their key, never counted, not even for the filters."""
+
+    ordering = ("-id",)
+    sortable_by = ()
+    paginator = UncountedPaginator
+    show_facets = admin.ShowFacets.NEVER
+
+
 # Inlines -------------------------------------------------------------------------------------------------------------
 class LabelledFormSet(forms.BaseInlineFormSet[Any, Any, Any]):
     """The cells of an inline table have no labels in stock Django: each control says the name of its column."""

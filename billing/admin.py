@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from apipark import clock, money
 from apipark.amounts import AmountField, amount_text, read_amount
 from apipark.columns import badge, figure, itself, linked, moment, neighbour, number, prose, state
-from apipark.model_admin import ConsoleForm, ConsoleInline, KeptAdmin, ReadOnlyAdmin, ReadOnlyInline, UncountedPaginator
+from apipark.model_admin import BigTableAdmin, ConsoleForm, ConsoleInline, KeptAdmin, ReadOnlyAdmin, ReadOnlyInline
 from apipark.templatetags.portal import NOTHING, cash, count, percent, price, short, spend
 from apipark.verbs import ReasonForm, verb
 from billing import caps, invoicing, plans, subscriptions
@@ -534,7 +534,7 @@ _SCOPES: dict[str, Any] = {"sub": Subscription, "team": Team, "app": Application
 
 
 @admin.register(Allowance)
-class AllowanceAdmin(ReadOnlyAdmin[Allowance]):
+class AllowanceAdmin(BigTableAdmin[Allowance]):
     list_display = (
         "scope",
         "meter",
@@ -548,9 +548,6 @@ class AllowanceAdmin(ReadOnlyAdmin[Allowance]):
     )
     list_filter = ("meter", "kind", "period")
     search_fields = ("=scope",)
-    ordering = ("-id",)
-    sortable_by = ()
-    paginator = UncountedPaginator
     inlines = (LeaseInline, CorrectionInline)
     fields = (
         "owner",
@@ -870,7 +867,7 @@ def _default_method(invoice: Invoice) -> PaymentMethod | None:
 
 
 @admin.register(PaymentAttempt)
-class PaymentAttemptAdmin(ReadOnlyAdmin[PaymentAttempt]):
+class PaymentAttemptAdmin(BigTableAdmin[PaymentAttempt]):
     list_display = (
         "ref",
         neighbour("invoice", gettext_lazy("invoice")),
@@ -884,5 +881,3 @@ class PaymentAttemptAdmin(ReadOnlyAdmin[PaymentAttempt]):
     list_filter = ("state", "category", "gateway")
     list_select_related = ("invoice__team", "method")
     search_fields = ("ref", "=invoice__number", "invoice__team__name")
-    ordering = ("-id",)
-    paginator = UncountedPaginator

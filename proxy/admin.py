@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from apipark import clock
 from apipark.columns import figure, linked, moment, number, prose, state
 from apipark.ids import call_id
-from apipark.model_admin import ReadOnlyAdmin, UncountedPaginator
+from apipark.model_admin import BigTableAdmin, ReadOnlyAdmin
 from apipark.needs import change_url
 from apipark.templatetags.portal import NOTHING, count, duration, price, short, size
 from billing.models import Allowance, PlanVersion, Subscription
@@ -120,7 +120,7 @@ def _status(call: Call) -> SafeString:
 
 
 @admin.register(Call)
-class CallAdmin(ReadOnlyAdmin[Call]):
+class CallAdmin(BigTableAdmin[Call]):
     list_display = (
         moment("at", gettext_lazy("when")),
         "route",
@@ -135,10 +135,6 @@ class CallAdmin(ReadOnlyAdmin[Call]):
     list_display_links = ("route",)
     list_filter = (StatusFilter, WhenFilter, TeamFilter, ServiceFilter, ModelFilter, "outcome", "environment")
     search_fields = ("id",)
-    # By the primary key, whose first bits are the time; nothing else is worth an index that each call would pay for.
-    ordering = ("-id",)
-    sortable_by = ()
-    paginator = UncountedPaginator
     change_form_template = "admin/console/call.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from apipark import clock
 from apipark.columns import badge, itself, linked, moment, neighbour, prose, state
-from apipark.model_admin import ConsoleAdmin, ConsoleInline, KeptAdmin, ReadOnlyAdmin, ReadOnlyInline
+from apipark.model_admin import ConsoleAdmin, ConsoleForm, ConsoleInline, KeptAdmin, ReadOnlyAdmin, ReadOnlyInline
 from apipark.verbs import verb
 from teams import applications, keys, suspension
 from teams.models import ApiKey, Application, AuditEvent, Membership, Team, User
@@ -27,7 +27,7 @@ from teams.signed_in import SignedInRequest
 
 
 # People --------------------------------------------------------------------------------------------------------------
-class UserForm(UserChangeForm[User]):
+class UserForm(ConsoleForm[User], UserChangeForm[User]):
     class Meta:
         model = User
         fields = "__all__"
@@ -81,8 +81,17 @@ class PersonAdmin(UserAdmin[User], KeptAdmin[User]):
     neighbours = ((gettext_lazy("What they changed"), "teams.AuditEvent", "actor__id__exact"),)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """The address is what one signs in with, confirmed by a mail: people change it themselves, in the portal."""
-        return (*super().get_readonly_fields(request, obj), *(("email",) if obj else ()))
+        """The address is what one signs in with, confirmed by a mail: people change it themselves, in the portal.
+
+        Rights are given by superusers alone: whoever may edit people could else give them to themselves.
+        """
+        rights = () if request.user.is_superuser else ("is_staff", "is_superuser", "groups", "user_permissions")
+        return (*super().get_readonly_fields(request, obj), *rights, *(("email",) if obj else ()))
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Nor does anybody else change the password of a superuser."""
+        above = obj is not None and obj.is_superuser and not request.user.is_superuser
+        return not above and super().has_change_permission(request, obj)
 
     @admin.display(description=gettext_lazy("state"), ordering="is_active")
     def standing(self, user: User) -> SafeString:

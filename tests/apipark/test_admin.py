@@ -252,6 +252,23 @@ def test_calls_are_never_counted_whole(
     assert counts
 
 
+def test_calls_are_not_counted_for_their_filters_either(client: Client, operator: User) -> None:
+    a_call(ApiKeyFactory.create())
+
+    page = client.get(reverse("admin:proxy_call_changelist"), {"_facets": "True"})
+
+    assert page.context["cl"].add_facets is False
+    assert "Show counts" not in page.content.decode()
+
+
+def test_inlines_name_their_own_rows(client: Client, everything: list[Model]) -> None:
+    subscription = next(row for row in everything if isinstance(row, Subscription))
+
+    page = client.get(reverse("admin:billing_subscription_change", args=[subscription.pk])).content.decode()
+
+    assert re.findall(r"<th class=\"column-[^>]*>\s*(\w+)", page)[0] == "Invoice"
+
+
 def test_call_is_found_by_its_request_id(client: Client, operator: User) -> None:
     call = a_call(ApiKeyFactory.create())
     a_call(ApiKeyFactory.create())
@@ -322,6 +339,29 @@ def test_verb_needs_its_own_permission(client: Client) -> None:
 
     team.refresh_from_db()
     assert team.suspended_reason == REASON
+
+
+def test_whoever_may_edit_people_gives_no_rights_and_no_superuser_a_password(client: Client) -> None:
+    user, above = UserFactory.create(is_staff=True), UserFactory.create(is_superuser=True)
+    client.force_login(user)
+    user.user_permissions.add(*Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    form = {
+        "name": "Me",
+        "language": "en",
+        "time_zone": "UTC",
+        "is_active": "on",
+        "is_staff": "on",
+        "is_superuser": "on",
+    }
+
+    client.post(reverse("admin:teams_user_change", args=[user.pk]), form)
+    refused = client.post(
+        reverse("admin:auth_user_password_change", args=[above.pk]), {"password1": "x", "password2": "x"}
+    )
+
+    user.refresh_from_db()
+    assert (user.name, user.is_staff, user.is_superuser) == ("Me", True, False)
+    assert refused.status_code == 403
 
 
 def test_every_verb_has_a_permission() -> None:
