@@ -292,10 +292,9 @@ worker, got = uuid.uuid4(), 0
 while True:
     answer = acquire(worker, [Want(a_spec(1000), 1, 7), Want(a_spec(5000, scope="team:1"), 1, 7)], now=at(15), live_workers=4)
     if isinstance(answer, Granted):
-        units = answer.units[0].units
-        got += units
+        got += next(leased.units for leased in answer.units if leased.limit == 1000)
         with transaction.atomic():
-            ship(worker, {leased.allowance_id: units for leased in answer.units}, {})
+            ship(worker, {leased.allowance_id: leased.units for leased in answer.units}, {})
     elif not isinstance(answer, Held):
         break
 print(got)
