@@ -235,7 +235,7 @@ def _create_missing(specs: Iterable[AllowanceSpec], now: datetime) -> None:
 
 def _add_to_leases(worker: UUID, units: Sequence[tuple[int, int]]) -> None:
     # The ORM's upsert can only overwrite; a lease grows. One statement for all.
-    worker_value = Lease._meta.get_field("worker").get_db_prep_value(worker, connection)  # noqa: SLF001 - documented
+    worker_value = Lease._meta.get_field("worker").get_db_prep_value(worker, connection)
     rows = ", ".join(["(%s, %s, %s)"] * len(units))
     with connection.cursor() as cursor:
         cursor.execute(
