@@ -197,4 +197,5 @@ def _plan(
         Limit(version=version, meter=meter, included=included) for meter, included in limits.items()
     )
     plans.publish(version, actor=operator)
+    version.refresh_from_db()
     return version

@@ -1,9 +1,16 @@
-"""Every include."""
+"""Every include, and the gateway's addresses: served by the slim handler, named here for `reverse` and introspection."""
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
+from apipark import health
+from proxy.views.gateway import ProxyView
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("v1/<path:rest>", ProxyView.as_view(), name="gateway-ai"),
+    path("apis/<path:rest>", ProxyView.as_view(), name="gateway-rest"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("analytics.urls")),
