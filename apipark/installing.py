@@ -62,7 +62,7 @@ def first_run_data() -> dict[str, Any]:
 
 def _has_table() -> bool:
     with connection.cursor() as cursor:
-        table = Installation._meta.db_table  # noqa: SLF001 (documented by Django)
+        table = Installation._meta.db_table
         return table in connection.introspection.table_names(cursor)
 
 

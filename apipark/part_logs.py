@@ -81,4 +81,5 @@ def _shown(line: str) -> str:
         return ""
     fields = [f"{name}={value}" for name, value in event.items() if name not in _SHOWN_FIELDS_TO_SKIP]
     reason = str(event.get("exception", "")).strip().rpartition("\n")[2]
-    return " ".join(filter(None, [event["level"].upper(), str(event.get("event", "")), *fields, reason]))
+    what = str(event.get("event", "")).partition("\n")[0]
+    return " ".join(filter(None, [event["level"].upper(), what, *fields, reason]))
