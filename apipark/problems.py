@@ -38,6 +38,17 @@ def gettext_noop(text: str) -> str:
 _ = gettext_noop
 
 
+# Who can lift a problem, in words.
+RESOLVERS: Final[dict[Resolver, str]] = {
+    "caller": _("Who calls"),
+    "team_billing": _("Owner or billing of the team"),
+    "team_admin": _("Owner or admin of the team"),
+    "publisher": _("The publisher of the API"),
+    "operator": _("The operator of this gateway"),
+    "time": _("Time"),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """A remedy: who does it, on which page, when it works."""
@@ -861,7 +872,7 @@ PROBLEMS: Final[dict[str, ProblemType]] = {row.slug: row for row in _ROWS}
 
 # The schema of a body -------------------------------------------------------------------------------------------------
 _URL: Final[Schema] = {"type": "string", "format": "uri"}
-_RESOLVERS: Final = _one_of("caller", "team_billing", "team_admin", "publisher", "operator", "time")
+_RESOLVERS: Final = _one_of(*RESOLVERS)
 _REMEDY: Final = _object(
     {"action": _one_of(*ACTIONS), "resolver": _RESOLVERS},
     {

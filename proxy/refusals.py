@@ -1,25 +1,39 @@
 """A problem as the caller reads it: RFC 9457 on REST routes, OpenAI's envelope on AI routes, a page in a browser.
 
-Status and headers are the same in each form. Links are absolute and of this portal only, hold opaque ids and nothing
-else, and lead to pages that exist. Amounts of money appear only for keys that may see them.
+Status and headers are the same in each form. Links are absolute, of this portal only, and lead to pages that exist; they
+hold opaque ids and nothing else. Amounts of money appear only for keys that may see them.
 """
 
-import html
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import orjson
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import override
+from django.utils.translation.trans_real import parse_accept_lang_header
 
-from apipark.problems import ACTIONS, Problem, actions_of, resolvers_of, retry_of, waits_until
+from apipark import money
+from apipark.problems import (
+    ACTIONS,
+    Problem,
+    actions_of,
+    renews_at,
+    resolvers_of,
+    retry_of,
+    waits_until,
+)
+from proxy import refusal_page, wording
 
 Form = Literal["openai", "problem", "html"]
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # SDKs repeat at once what says it will pass soon; above a minute they are told not to.
 _SHORT_WAIT_S: Final = 60
+# Callers refused together must not come back together.
+_JITTER: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +48,15 @@ class Context:
     subscription_ref: str = ""
     plan_slug: str = ""
     plan_ref: str = ""
+    plan_name: str = ""
     plan_version: int = 0
     invoice_ref: str = ""
     cap_ref: str = ""
+    # Of the plan, and of what is owed.
+    currency: str = ""
+    amount_due_minor: int = 0
+    payment_declined: bool = False
+    decline_category: str = ""
     may_see_money: bool = False
 
 
@@ -51,20 +71,38 @@ def choose_form(path: str, accept: bytes, method: str) -> Form:
     """The dialect is the route's; a program may ask for problem+json on any, a browser gets a page on REST routes."""
     if path.startswith("/v1/"):
         return "problem" if b"application/problem+json" in accept else "openai"
-    if method in {"GET", "HEAD"} and accept.startswith(b"text/html"):
+    if method in {"GET", "HEAD"} and b"text/html" in accept and _prefers_page(accept):
         return "html"
     return "problem"
 
 
+def _prefers_page(accept: bytes) -> bool:
+    """RFC 9110, section 12.5.1; of equal wishes the program's form wins."""
+    wishes: dict[str, float] = {}
+    for part in accept[:1000].decode("latin-1").lower().split(","):
+        name, _semicolon, parameters = part.partition(";")
+        _before, equals, quality = parameters.partition("q=")
+        try:
+            wishes[name.strip()] = float(quality.split(";")[0]) if equals else 1.0
+        except ValueError:
+            wishes[name.strip()] = 0.0
+    json = max(wishes.get("application/json", 0.0), wishes.get("application/problem+json", 0.0))
+    return wishes.get("text/html", 0.0) > json
+
+
 def language(accept_language: bytes) -> str:
-    """The caller's first wish; what is not offered falls back to English when texts are looked up."""
-    first = accept_language.split(b",", 1)[0].split(b";", 1)[0].strip()
-    return first[:2].decode("latin-1").lower() if first[:2].isalpha() else "en"
+    """The caller's dearest wish among the languages on offer: catalogues of others are never looked for on disk."""
+    offered = dict(settings.LANGUAGES)
+    for wish, _quality in parse_accept_lang_header(accept_language[:200].decode("latin-1").lower()):
+        for code in (wish, wish.partition("-")[0]):
+            if code in offered:
+                return code
+    return str(settings.LANGUAGE_CODE)
 
 
-def members_of(members: Any) -> dict[str, Any]:
+def members_of(members: Mapping[str, Any]) -> dict[str, Any]:
     """As JSON carries them: instants as RFC 3339, tuples as lists."""
-    return {name: _json(value) for name, value in dict(members).items() if value is not None}
+    return {name: _json(value) for name, value in members.items() if value is not None}
 
 
 def _json(value: Any) -> Any:
@@ -84,236 +122,285 @@ def render(
     language: str = "en",
     jitter: float = 0.0,
 ) -> Rendered:
-    """`jitter` from 0 to 1 spreads retries, so that callers refused together do not come back together."""
+    """`jitter` from 0 to 1. The header X-Request-Id is set by who answers, on every answer."""
     with override(language):
-        content = describe(problem, request_id=request_id, context=context, public_url=public_url)
-        retry_after = _retry_after(problem, now, jitter)
-        headers = _headers(problem, content, retry_after)
+        wait_s = _retry_after(problem, now, jitter)
+        content = describe(
+            problem,
+            request_id=request_id,
+            context=context,
+            public_url=public_url,
+            wait_s=wait_s if _short(problem) else None,
+        )
+        headers = _headers(problem, content, wait_s, public_url)
         if form == "html":
-            return Rendered(problem.status, [*headers, *_HTML_HEADERS], _page(problem, content, public_url, language))
-        if form == "problem":
-            return Rendered(
-                problem.status, [*headers, (b"content-type", b"application/problem+json")], orjson.dumps(content)
-            )
-        body = orjson.dumps({"error": _openai_error(problem, content)})
-        return Rendered(problem.status, [*headers, (b"content-type", b"application/json")], body)
+            page = refusal_page.page(content, public_url, language)
+            return Rendered(problem.status, [*headers, *refusal_page.headers(public_url)], page)
+    if form == "problem":
+        return Rendered(
+            problem.status, [*headers, (b"content-type", b"application/problem+json")], orjson.dumps(content)
+        )
+    envelope = orjson.dumps({"error": _openai_error(problem, content)})
+    return Rendered(problem.status, [*headers, (b"content-type", b"application/json")], envelope)
 
 
-def describe(problem: Problem, *, request_id: str, context: Context, public_url: str) -> dict[str, Any]:
-    """The body of RFC 9457 with our members, in the active language."""
+def describe(
+    problem: Problem,
+    *,
+    request_id: str,
+    context: Context,
+    public_url: str,
+    wait_s: int | None = None,
+    recorded: bool = True,
+) -> dict[str, Any]:
+    """The body of RFC 9457 with our members, in the active language.
+
+    `recorded`: the call stands in the list of calls, so that links may name it. `wait_s` is what Retry-After says.
+    """
     kind = problem.type
+    wait_s = problem.retry_after if wait_s is None else wait_s
     members = _allowed(problem, context)
-    links = _links(problem, request_id, context, public_url)
+    known = recorded and bool(context.application_ref) and problem.status != 401
+    links = _links(problem, request_id if recorded else "", context, public_url)
+    told = wording.Told(members, context.plan_name or context.plan_slug, context.service_slug)
     content: dict[str, Any] = {
         "type": f"{public_url}/problems/{kind.slug}",
         "title": _(kind.title),
         "status": kind.status,
-        "detail": _detail(problem, members, context),
-        "instance": f"{public_url}/calls/{request_id}/",
+        "detail": wording.sentence(kind, told, wait_s=wait_s),
+    }
+    if known:
+        content["instance"] = f"{public_url}/calls/{request_id}/"
+    content |= {
         "request_id": request_id,
         "code": kind.slug,
-        "cause": _cause(problem),
+        "cause": _cause(problem, context),
         "retry": retry_of(problem),
         "resolver": list(resolvers_of(problem)),
     }
-    if context.team_ref:
-        content |= {"team": context.team_ref, "application": context.application_ref}
-    if context.service_ref:
-        content["service"] = context.service_ref
-    if context.subscription_ref:
-        content |= {
-            "subscription": context.subscription_ref,
-            "plan": {"id": context.plan_slug, "version": context.plan_version},
-        }
-    content |= members
-    if problem.retry_after is not None:
-        content["retry_after"] = problem.retry_after
+    content |= _who(context) | members
+    if "retry_after" in kind.members and wait_s is not None:
+        content["retry_after"] = wait_s
     content["remedies"] = [_remedy(action, problem, links) for action in actions_of(problem)]
     content["links"] = links
     return content
 
 
+def _who(context: Context) -> dict[str, Any]:
+    refs = {
+        "team": context.team_ref,
+        "application": context.application_ref,
+        "service": context.service_ref,
+        "subscription": context.subscription_ref,
+    }
+    known: dict[str, Any] = {name: ref for name, ref in refs.items() if ref}
+    if context.plan_slug:
+        known["plan"] = {"id": context.plan_slug, "version": context.plan_version}
+    return known
+
+
 def _allowed(problem: Problem, context: Context) -> dict[str, Any]:
-    """By the privacy rule: amounts of money only for keys that may see them, the cap of this very key excepted."""
+    """By the privacy rule: money only for keys that may see it, the cap of this very key excepted."""
     members = {name: _time(name, value) for name, value in problem.members.items()}
-    cap = members.get("cap")
-    if isinstance(cap, dict) and not context.may_see_money and cap.get("scope") != "key":
-        members["cap"] = {name: value for name, value in cap.items() if name != "limit"}
-    if not context.may_see_money:
-        members.pop("decline_category", None)
+    if cap := members.get("cap"):
+        members["cap"] = _allowed_cap(cap, context)
+    if members.get("meter") == "spend" and not context.may_see_money:
+        members = {name: value for name, value in members.items() if name not in {"available", "held"}}
+    if context.may_see_money and "amount_due" in problem.type.members:
+        if context.amount_due_minor:
+            amount = money.minor_text(context.amount_due_minor, context.currency)
+            members["amount_due"] = {"amount": amount, "currency": context.currency}
+        if context.decline_category:
+            members["decline_category"] = context.decline_category
     return members
 
 
+def _allowed_cap(cap: Mapping[str, Any], context: Context) -> dict[str, Any]:
+    if cap["metric"] != "spend":
+        return dict(cap)
+    if context.may_see_money or cap["scope"] == "key":
+        return dict(cap) | ({"currency": context.currency} if context.currency else {})
+    return {name: value for name, value in cap.items() if name != "limit"}
+
+
 def _time(name: str, value: Any) -> Any:
-    """Instants of the hot path come as microseconds."""
+    """Instants of the hot path come as microseconds since 1970."""
     if name.endswith("_at") and isinstance(value, int):
         return datetime.fromtimestamp(value / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return value
 
 
-def _cause(problem: Problem) -> str:
-    if problem.slug == "subscription-incomplete" and problem.members.get("declined"):
+def _cause(problem: Problem, context: Context) -> str:
+    if problem.slug == "subscription-incomplete" and context.payment_declined:
         return "payment_method_issue"
     return problem.type.cause
 
 
-def _remedy(name: str, problem: Problem, links: dict[str, str]) -> dict[str, Any]:
+def _remedy(name: str, problem: Problem, links: Mapping[str, str]) -> dict[str, Any]:
     action = ACTIONS[name]
-    described: dict[str, Any] = {"action": name, "resolver": action.resolver}
+    remedy: dict[str, Any] = {"action": name, "resolver": action.resolver}
     if action.effect:
-        described["effect"] = action.effect
-    if name == "wait":
-        until = waits_until(problem)
-        return described | ({"until": until} if until else {})
+        remedy["effect"] = action.effect
+    if name == "wait" and (until := waits_until(problem)):
+        remedy["until"] = until
     if action.page in links:
-        described["url"] = links[action.page]
-    return described
+        remedy["url"] = links[action.page]
+    return remedy
 
 
-def _resets_at(problem: Problem) -> str | None:
-    for name in ("quota", "cap"):
-        value = problem.members.get(name)
-        if isinstance(value, dict) and value.get("resets_at"):
-            return str(value["resets_at"])
-    return None
+# Links ----------------------------------------------------------------------------------------------------------------
+_BUYING: Final = frozenset({"subscription-required", "subscription-ended", "trial-ended"})
+_PAYING: Final = frozenset(
+    {
+        "subscription-incomplete",
+        "payment-declined",
+        "payment-authentication-required",
+        "payment-overdue",
+        "account-suspended-billing",
+    }
+)
 
 
 def _links(problem: Problem, request_id: str, context: Context, public_url: str) -> dict[str, str]:
-    cap = problem.members.get("cap")
-    ids = {
-        "sub": context.subscription_ref,
-        "app": context.application_ref,
-        "svc": context.service_ref,
-        "cap": context.cap_ref or (cap.get("id", "") if isinstance(cap, dict) else ""),
-        "inv": context.invoice_ref if problem.status == 402 else "",
-        "key": context.key_ref if problem.status in {401, 403} else "",
-        "ref": request_id,
-    }
-    fix = urlencode({name: value for name, value in ids.items() if value})
-    about = urlencode({name: ids[name] for name in ("svc", "ref") if ids[name]})
     service = f"{public_url}/services/{context.service_slug}/" if context.service_slug else f"{public_url}/services/"
-    usage = f"{public_url}/usage/" + (f"?{urlencode({'sub': ids['sub']})}" if ids["sub"] else "")
-    known = {
-        "fix": f"{public_url}/fix/{problem.slug}/?{fix}",
-        "usage": usage,
-        "plans": f"{service}plans/" if context.service_slug else service,
-        "contact": f"{public_url}/contact/?{about}",
-        "docs": service,
-        "problem": f"{public_url}/problems/{problem.slug}",
-        "standing": f"{public_url}/v1/standing",
-        "status": f"{public_url}/readyz",
-    }
-    return {name: known[name] for name in _SHOWN_LINKS.get(problem.status, ("docs", "problem"))}
+    about = {"svc": context.service_ref, "ref": request_id}
+    links = {}
+    for name in problem.type.links:
+        match name:
+            case "fix":
+                links[name] = f"{public_url}/fix/{problem.slug}/{_query(_fix_ids(problem, request_id, context))}"
+            case "usage":
+                links[name] = f"{public_url}/usage/{_query({'sub': context.subscription_ref})}"
+            case "plans":
+                links[name] = f"{service}plans/" if context.service_slug else service
+            case "contact":
+                links[name] = f"{public_url}/contact/{_query(about)}"
+            case "docs":
+                links[name] = service
+            case "problem":
+                links[name] = f"{public_url}/problems/{problem.slug}"
+            case "standing":
+                links[name] = f"{public_url}/v1/standing"
+            case "status":
+                links[name] = f"{public_url}/readyz"
+    return links
 
 
-_SHOWN_LINKS: Final[dict[int, tuple[str, ...]]] = {
-    402: ("fix", "usage", "plans", "contact", "docs", "problem", "standing"),
-    401: ("fix", "contact", "docs", "problem"),
-    403: ("fix", "contact", "docs", "problem"),
-    429: ("usage", "docs", "problem", "standing"),
-    502: ("status", "contact", "problem"),
-    503: ("status", "contact", "problem"),
-    504: ("status", "contact", "problem"),
-}
+def _fix_ids(problem: Problem, request_id: str, context: Context) -> dict[str, str]:
+    """What the page behind the link has to know, and no more."""
+    if problem.status != 402:
+        return {"app": context.application_ref, "key": context.key_ref, "ref": request_id}
+    ids = {"sub": context.subscription_ref, "app": context.application_ref}
+    if problem.slug in _BUYING or not context.subscription_ref:
+        ids["svc"] = context.service_ref
+    if cap := problem.members.get("cap"):
+        ids["cap"] = context.cap_ref or cap["id"]
+    if problem.slug in _PAYING:
+        ids["inv"] = context.invoice_ref
+    return ids | {"ref": request_id}
 
 
-def _detail(problem: Problem, members: dict[str, Any], context: Context) -> str:
-    """Names the limit, the amount and the date."""
-    quota = members.get("quota")
-    if isinstance(quota, dict):
-        return _(
-            "%(used)s of %(limit)s %(metric)s of plan %(plan)s are used in this period; this call needs %(requested)s. They reset on %(date)s."
-        ) % {
-            "used": f"{quota['used'] + quota['held']:,}",
-            "limit": f"{quota['limit']:,}",
-            "metric": _(_METRICS[quota["metric"]]),
-            "plan": context.plan_slug,
-            "requested": f"{quota['requested']:,}",
-            "date": _day(quota["resets_at"]),
-        }
-    cap = members.get("cap")
-    if isinstance(cap, dict):
-        sentence = _("The cap on %(metric)s of the %(scope)s is reached.") % {
-            "metric": _(_METRICS[cap["metric"]]),
-            "scope": _(_SCOPES[cap["scope"]]),
-        }
-        return sentence + (
-            " " + _("It resets on %(date)s.") % {"date": _day(cap["resets_at"])} if cap.get("resets_at") else ""
-        )
-    errors = members.get("errors")
-    if isinstance(errors, list) and errors:
-        return " ".join(str(error.get("message", "")) for error in errors)
-    if problem.slug == "plan-upgrade-required":
-        return _("Plan %(plan)s does not include %(feature)s.") % {
-            "plan": context.plan_slug,
-            "feature": members.get("feature", ""),
-        }
-    if problem.slug == "request-too-large":
-        return _("The request is larger than %(limit)s bytes.") % {"limit": f"{members['limit']:,}"}
-    dated = next((value for name, value in members.items() if name.endswith("_at") and isinstance(value, str)), None)
-    sentence = _(problem.type.meaning)
-    return sentence + (
-        " " + _("Since %(date)s.") % {"date": _day(dated)} if dated and problem.status in {401, 402} else ""
-    )
+def _query(ids: Mapping[str, str]) -> str:
+    given = {name: ref for name, ref in ids.items() if ref}
+    return f"?{urlencode(given)}" if given else ""
 
 
-_METRICS: Final = {"calls": "calls", "bytes": "bytes", "tokens": "tokens", "spend": "spending"}
-_SCOPES: Final = {"team": "team", "application": "application", "key": "key", "plan": "plan"}
+# Headers --------------------------------------------------------------------------------------------------------------
+_EXPOSED: Final = b"X-Request-Id, X-Problem, X-Billing-Notice, Link, Retry-After, RateLimit, RateLimit-Policy"
+_RATED: Final = frozenset({"calls", "bytes"})
 
 
-def _day(rfc3339: str) -> str:
-    at = datetime.strptime(rfc3339, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-    return f"{at.day} {at:%B %Y at %H:%M} UTC"
+def _headers(
+    problem: Problem, content: Mapping[str, Any], wait_s: int | None, public_url: str
+) -> list[tuple[bytes, bytes]]:
+    soon = _short(problem) and wait_s is not None and wait_s <= _SHORT_WAIT_S
+    headers = [
+        (b"cache-control", b"no-store"),
+        (b"x-problem", problem.slug.encode()),
+        (b"x-should-retry", b"true" if soon else b"false"),
+        (b"link", _link_header(problem, content, public_url)),
+        (b"access-control-expose-headers", _EXPOSED),
+    ]
+    if wait_s is not None:
+        headers.append((b"retry-after", b"%d" % wait_s))
+    if problem.status == 401:
+        error = b"" if problem.slug == "credentials-missing" else b', error="invalid_token"'
+        headers.append((b"www-authenticate", b'Bearer realm="apipark"' + error))
+    return headers + _rate_headers(problem, wait_s)
+
+
+def _short(problem: Problem) -> bool:
+    """Waits of seconds, by our own word; those of allowances are given by the calendar."""
+    return problem.status in {429, 503}
 
 
 def _retry_after(problem: Problem, now: datetime, jitter: float) -> int | None:
     """Whole seconds, present only where waiting alone helps."""
-    if problem.retry_after is not None and problem.status in {429, 503}:
-        return problem.retry_after + int(problem.retry_after * 0.2 * jitter + 0.5)
-    resets_at = _resets_at(problem)
-    if problem.status == 402 and resets_at:
-        end = datetime.strptime(resets_at, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
-        return max(1, int((end - now).total_seconds()) + 1)
-    return None
+    if _short(problem):
+        wait_s = problem.retry_after
+        return None if wait_s is None else wait_s + int(wait_s * _JITTER * jitter + 0.5)
+    renews = renews_at(problem) if problem.status == 402 else ""
+    return max(1, math.ceil((wording.parse(renews) - now).total_seconds())) if renews else None
 
 
-def _headers(problem: Problem, content: dict[str, Any], retry_after: int | None) -> list[tuple[bytes, bytes]]:
-    short = problem.status in {429, 503} and retry_after is not None and retry_after <= _SHORT_WAIT_S
-    headers = [
-        (b"cache-control", b"no-store"),
-        (b"x-problem", problem.slug.encode()),
-        (b"x-should-retry", b"true" if short else b"false"),
-        (b"link", _link_header(content["links"])),
-        (
-            b"access-control-expose-headers",
-            b"X-Request-Id, X-Problem, X-Billing-Notice, Link, Retry-After, RateLimit, RateLimit-Policy",
-        ),
+def _rate_headers(problem: Problem, wait_s: int | None) -> list[tuple[bytes, bytes]]:
+    """draft-ietf-httpapi-ratelimit-headers: it has units for requests and bytes only, so tokens and money are not here."""
+    members = problem.members
+    quota = members.get("quota")
+    if quota and quota["metric"] in _RATED:
+        name, unit, limit = members["violated_policies"][0], quota["unit"], quota["limit"]
+        left = max(0, limit - quota["used"] - quota["held"])
+        start, end = wording.parse(quota["period_start"]), wording.parse(quota["resets_at"])
+        window_s = int((end - start).total_seconds())
+    elif problem.slug == "rate-limit-exceeded" and "limit" in members:
+        name, unit, limit, left, window_s = members["violated_policies"][0], "requests", members["limit"], 0, 60
+    else:
+        return []
+    state = f'"{name}";r={left}' + (f";t={wait_s}" if wait_s is not None else "")
+    return [
+        (b"ratelimit-policy", f'"{name}";q={limit};w={window_s};qu="{unit}"'.encode()),
+        (b"ratelimit", state.encode()),
     ]
-    if retry_after is not None:
-        headers.append((b"retry-after", str(retry_after).encode()))
-    if problem.status == 401:
-        known = b"" if problem.slug == "credentials-missing" else b', error="invalid_token"'
-        headers.append((b"www-authenticate", b'Bearer realm="apipark"' + known))
-    quota = problem.members.get("quota")
-    if isinstance(quota, dict) and quota["metric"] in {"calls", "bytes"} and retry_after:
-        policy = str(problem.members["violated_policies"][0])
-        left = max(0, quota["limit"] - quota["used"] - quota["held"])
-        headers.append((b"ratelimit-policy", f'"{policy}";q={quota["limit"]};qu="{quota["unit"]}"'.encode()))
-        headers.append((b"ratelimit", f'"{policy}";r={left};t={retry_after}'.encode()))
-    return headers
 
 
-def _link_header(links: dict[str, str]) -> bytes:
-    relations = {"problem": "describedby", "fix": "payment", "contact": "help", "docs": "service-doc"}
-    return ", ".join(
-        f'<{links[name]}>; rel="{relation}"' for name, relation in relations.items() if name in links
-    ).encode()
+def _link_header(problem: Problem, content: Mapping[str, Any], public_url: str) -> bytes:
+    """RFC 8288; usage and fixes without payment have no registered relation, hence URIs of our own."""
+    relations = {
+        "problem": "describedby",
+        "fix": "payment" if problem.status == 402 else f"{public_url}/rels/fix",
+        "usage": f"{public_url}/rels/usage",
+        "contact": "help",
+        "docs": "service-doc",
+    }
+    links = content["links"]
+    parts = [
+        f'<{links[name]}>; rel="{relation}"' + (_title(content) if name == "fix" else "")
+        for name, relation in relations.items()
+        if name in links
+    ]
+    return ", ".join(parts).encode()
 
 
+def _title(content: Mapping[str, Any]) -> str:
+    fix = content["links"]["fix"]
+    first = next((remedy["action"] for remedy in content["remedies"] if remedy.get("url") == fix), None)
+    if first is None:
+        return ""
+    title = _(ACTIONS[first].title)
+    # RFC 8187: header values are ASCII.
+    return f'; title="{title}"' if title.isascii() else f"; title*=UTF-8''{quote(title, safe='')}"
+
+
+# The dialect ----------------------------------------------------------------------------------------------------------
 _OPENAI_TYPES: Final = {
-    401: "authentication_error", 402: "insufficient_quota", 403: "permission_error", 409: "conflict_error",
-    429: "rate_limit_error", 502: "server_error", 503: "server_error", 504: "server_error",
-}  # fmt: skip
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
+    429: "rate_limit_error",
+    502: "server_error",
+    503: "server_error",
+    504: "server_error",
+}
 
 
 def _openai_error(problem: Problem, content: dict[str, Any]) -> dict[str, Any]:
@@ -321,42 +408,13 @@ def _openai_error(problem: Problem, content: dict[str, Any]) -> dict[str, Any]:
     message = content["detail"]
     first = next((remedy["url"] for remedy in content["remedies"] if "url" in remedy), None)
     if first and problem.status in {401, 402, 403}:
-        message += " " + _("Fix it: %(url)s") % {"url": first}
+        message = f"{message} Fix it: {first}"
     errors = problem.members.get("errors")
-    param = errors[0]["field"].removeprefix("/") if errors else None
+    field = errors[0]["field"].removeprefix("/") if errors else None
     return {
         "message": message,
         "type": _OPENAI_TYPES.get(problem.status, "invalid_request_error"),
-        "param": param,
+        "param": "model" if problem.slug == "model-not-found" else field,
         "code": problem.slug,
         "problem": content,
     }
-
-
-_HTML_HEADERS: Final = [
-    (b"content-type", b"text/html; charset=utf-8"),
-    (
-        b"content-security-policy",
-        b"default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
-    (b"x-content-type-options", b"nosniff"),
-]
-
-
-def _page(problem: Problem, content: dict[str, Any], public_url: str, language: str) -> bytes:
-    """Without scripts, and without data of the upstream."""
-    text = html.escape
-    buttons = "".join(
-        f'<a class="button{" primary" if index == 0 else ""}" href="{text(remedy["url"])}">{text(_(ACTIONS[remedy["action"]].title))}</a>'
-        for index, remedy in enumerate(each for each in content["remedies"] if "url" in each)
-    )
-    sheets = "".join(
-        f'<link rel="stylesheet" href="{text(public_url)}/static/css/{name}.css">'
-        for name in ("tokens", "base", "components", "pages")
-    )
-    return (
-        f'<!doctype html><html lang="{text(language)}"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{text(content["title"])} · APIPark</title>{sheets}</head>'
-        f'<body class="shell bare"><main class="main gate"><h1>{text(content["title"])}</h1><p>{text(content["detail"])}</p>'
-        f'<div class="actions">{buttons}</div><p class="quiet">{problem.status} · {text(content["request_id"])}</p></main></body></html>'
-    ).encode()

@@ -17,7 +17,11 @@ from typing import Any, Final
 from providers.demo.settings import EMBEDDING_SIZE
 
 _WISH: Final = re.compile(r"\[(long|delay|slow|fail|cut|hang|no usage)(?: (\d+)(ms|s)?)?\]")
-_WORDS: Final = ["This", "answer", "comes", "from", "the", "demo", "provider:", "nothing", "of", "it", "is", "true,", "but", "its", "form,", "its", "stream", "and", "its", "usage", "are", "what", "a", "real", "model", "would", "send,", "so", "that", "a", "first", "call", "needs", "no", "account", "anywhere."]
+_ANSWER: Final = (
+    "This answer comes from the demo provider: nothing of it is true, but its form, its stream and its usage are what "
+    "a real model would send, so that a first call needs no account anywhere."
+)
+_WORDS: Final = _ANSWER.split()
 
 
 @dataclass(frozen=True, slots=True)
