@@ -136,12 +136,10 @@ def render(
         if form == "html":
             page = refusal_page.page(content, public_url, language)
             return Rendered(problem.status, [*headers, *refusal_page.headers(public_url)], page)
-    if form == "problem":
-        return Rendered(
-            problem.status, [*headers, (b"content-type", b"application/problem+json")], orjson.dumps(content)
-        )
-    envelope = orjson.dumps({"error": _openai_error(problem, content)})
-    return Rendered(problem.status, [*headers, (b"content-type", b"application/json")], envelope)
+        media_type, body = b"application/problem+json", content
+        if form == "openai":
+            media_type, body = b"application/json", {"error": _openai_error(problem, content)}
+    return Rendered(problem.status, [*headers, (b"content-type", media_type)], orjson.dumps(body))
 
 
 def describe(
@@ -408,7 +406,7 @@ def _openai_error(problem: Problem, content: dict[str, Any]) -> dict[str, Any]:
     message = content["detail"]
     first = next((remedy["url"] for remedy in content["remedies"] if "url" in remedy), None)
     if first and problem.status in {401, 402, 403}:
-        message = f"{message} Fix it: {first}"
+        message = f"{message} " + _("Fix it: %(url)s") % {"url": first}
     errors = problem.members.get("errors")
     field = errors[0]["field"].removeprefix("/") if errors else None
     return {
