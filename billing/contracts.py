@@ -44,7 +44,7 @@ def facts_of(subscription: Subscription, now: datetime) -> Facts:
 def facts_of_team(team: Team, now: datetime) -> list[tuple[Subscription, Facts]]:
     """Of all subscriptions of a team, the oldest first, whatever their number with the same queries."""
     methods = list(PaymentMethod.objects.filter(team=team))
-    loaded = with_terms(Subscription.objects.filter(team=team))
+    loaded = with_terms(Subscription.objects.filter(team=team)).select_related("application")
     return [(subscription, _facts(subscription, methods, now)) for subscription in loaded]
 
 

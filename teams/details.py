@@ -1,5 +1,7 @@
 """Who a team is on its invoices."""
 
+from collections.abc import Mapping
+
 from django.db import transaction
 
 from teams import audit
@@ -9,7 +11,7 @@ _FIELDS = ("legal_name", "address", "country", "tax_id", "contact_email")
 
 
 @transaction.atomic
-def change(team: Team, *, actor: User | None, address: str | None = None, **details: str) -> None:
+def change(team: Team, details: Mapping[str, str], *, actor: User | None, address: str | None = None) -> None:
     """`details`: any of the fields that invoices print. Raises ValidationError."""
     locked = Team.objects.select_for_update().get(pk=team.pk)
     before = {name: getattr(locked, name) for name in _FIELDS if name in details}

@@ -53,7 +53,7 @@ def billing(request: SignedInRequest) -> HttpResponse:
 def edit_details(request: SignedInRequest) -> HttpResponse:
     form = DetailsForm(request.POST or None, instance=Team.objects.get(pk=request.team.pk))
     if request.method == "POST" and form.is_valid():
-        details.change(request.team, actor=request.user, address=came_from(request), **form.cleaned_data)
+        details.change(request.team, form.cleaned_data, actor=request.user, address=came_from(request))
         messages.success(request, _("Saved. Invoices from now on say so."))
         return redirect("billing:billing")
     return render(request, "billing/details_form.html", {"form": form})
