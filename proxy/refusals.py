@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import orjson
 from django.conf import settings
@@ -262,7 +262,7 @@ _PAYING: Final = frozenset(
 def _links(problem: Problem, request_id: str, context: Context, public_url: str) -> dict[str, str]:
     service = f"{public_url}/services/{context.service_slug}/" if context.service_slug else f"{public_url}/services/"
     about = {"svc": context.service_ref, "ref": request_id}
-    links = {}
+    links: dict[str, str] = {}
     for name in problem.type.links:
         match name:
             case "fix":
@@ -299,8 +299,9 @@ def _fix_ids(problem: Problem, request_id: str, context: Context) -> dict[str, s
 
 
 def _query(ids: Mapping[str, str]) -> str:
-    given = {name: ref for name, ref in ids.items() if ref}
-    return f"?{urlencode(given)}" if given else ""
+    """Refs are letters, digits and an underscore: nothing to escape."""
+    given = [f"{name}={ref}" for name, ref in ids.items() if ref]
+    return "?" + "&".join(given) if given else ""
 
 
 # Headers --------------------------------------------------------------------------------------------------------------

@@ -159,13 +159,11 @@ def _cap(told: Told) -> str:
     cap = told.members["cap"]
     text = _(_CAPS[cap["scope"]])
     limit = cap.get("limit")
-    if limit is not None:
-        amount = money(limit, cap.get("currency", "")) if isinstance(limit, str) else number(limit)
-        text += " " + _("The cap is %(limit)s %(metric)s.") % {
-            "limit": amount,
-            "metric": "" if cap["metric"] == "spend" else _(_METRICS[cap["metric"]]),
-        }
-        text = text.replace(" .", ".")
+    if isinstance(limit, str):
+        text += " " + _("The cap is %(amount)s.") % {"amount": money(limit, cap.get("currency", ""))}
+    elif limit is not None:
+        words = {"limit": number(limit), "metric": _(_METRICS[cap["metric"]])}
+        text += " " + _("The cap is %(limit)s %(metric)s.") % words
     resets = cap.get("resets_at")
     return text + (" " + _("It resets on %(date)s.") % {"date": instant(resets)} if resets else "")
 

@@ -261,7 +261,11 @@ class ProxyView(APIView):
         described = None
         if seen.problem is not None:
             described = refusals.describe(
-                seen.problem, request_id=way.call.request_id, context=context(progress), public_url=ports.public_url
+                seen.problem,
+                request_id=way.call.request_id,
+                context=context(progress),
+                public_url=ports.public_url,
+                recorded=False,
             )
         links = refusals.describe(
             refuse("subscription-required"),
@@ -329,6 +333,7 @@ class ProxyView(APIView):
 
 def context(progress: Progress) -> refusals.Context:
     consumer, terms, service = progress.consumer, progress.terms, progress.service
+    invoice = terms.facts.open_invoice if terms else None
     return refusals.Context(
         team_ref=consumer.team_ref if consumer else "",
         application_ref=consumer.application_ref if consumer else "",
@@ -338,8 +343,13 @@ def context(progress: Progress) -> refusals.Context:
         subscription_ref=terms.subscription_ref if terms else "",
         plan_slug=terms.plan_slug if terms else "",
         plan_ref=terms.plan_ref if terms else "",
+        plan_name=terms.plan_name if terms else "",
         plan_version=terms.plan_version if terms else 0,
-        invoice_ref=terms.facts.open_invoice.ref if terms and terms.facts.open_invoice else "",
+        invoice_ref=invoice.ref if invoice else "",
+        currency=terms.currency if terms else "",
+        amount_due_minor=invoice.total_minor if invoice else 0,
+        payment_declined=bool(invoice and invoice.last_declined),
+        decline_category=invoice.decline_category if invoice else "",
         may_see_money=bool(consumer and consumer.may_see_money),
     )
 
