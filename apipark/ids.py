@@ -22,10 +22,33 @@ def new_ref(kind: str) -> str:
 
 def new_call_id(time_us: int) -> uuid.UUID:
     """UUIDv7 of a time in microseconds since 1970: 48 bits of milliseconds, then random."""
-    random = int.from_bytes(os.urandom(10), "big")
+    random = int.from_bytes(_random_bytes(10), "big")
     value = (time_us // 1000) << 80 | random
     value = value & ~(0xF << 76) | 0x7 << 76
     return uuid.UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+
+
+class _Pool:
+    """Random bytes of the kernel, fetched 4 KiB at a time: an id is made for every call."""
+
+    data = b""
+    at = 0
+
+
+def _random_bytes(count: int) -> bytes:
+    start, _Pool.at = _Pool.at, _Pool.at + count
+    if _Pool.at > len(_Pool.data):
+        _Pool.data, _Pool.at = os.urandom(4096), count
+        start = 0
+    return _Pool.data[start : start + count]
+
+
+def _forget_in_child() -> None:
+    """Two processes must not draw from one pool."""
+    _Pool.data = b""
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
 
 
 def request_id(call: uuid.UUID) -> str:

@@ -1,6 +1,5 @@
 """From what is asked for to what is sent: target, headers, body, and the units to reserve. No I/O."""
 
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
@@ -10,55 +9,26 @@ from billing.terms import Terms
 from providers.dialects import openai
 from providers.dialects.openai import Asked, BadRequest
 from proxy import forwarding, upstream
-from proxy.catalogue import Base, KeyRoute, ModelRoute, ServiceRoute, VersionRoute
+from proxy.catalogue import ServiceRoute, VersionRoute
 from proxy.consumers import Consumer
-from proxy.forwarding import Pairs, RawPairs
 from proxy.inbound import InboundCall
-from proxy.passage import Admitted
-from proxy.purse import Held, Shortage
+from proxy.passage import Planned
+from proxy.purse import Shortage
 from proxy.routing import AiTarget, RestTarget, Route
-from proxy.wires import AiWire, RestWire, Wire
+from proxy.wires import AiWire, RestWire
 
 # Documents of a service must not act on the portal's origin: no scripts, no forms, no cookies.
 _SANDBOX: Final = (b"content-security-policy", b"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")
 _NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
 
 
-@dataclass(slots=True)
-class Planned:
-    """Everything about a call but its units."""
-
-    consumer: Consumer
-    terms: Terms
-    service: ServiceRoute
-    version: VersionRoute
-    base: Base
-    method: str
-    url: str
-    headers: Pairs
-    body: bytes
-    wire: Wire
-    units: dict[str, int]
-    own_headers: RawPairs
-    model: ModelRoute | None = None
-    key: KeyRoute | None = None
-    price: prices.TokenPrice | None = None
-    streamed: bool = False
-    input_bound: int = 0
-
-    def admitted(self, held: Held, notices: RawPairs) -> Admitted:
-        return Admitted(
-            self.consumer, self.terms, self.service, self.version, self.model, self.key, self.price, held, self.base,
-            self.method, self.url, self.headers, self.body, self.streamed, [*notices, *self.own_headers],
-        )  # fmt: skip
-
-    def fits(self, shortage: Shortage) -> dict[str, int] | None:
-        """What would fit instead: a smaller `max_tokens`, when the input at least does."""
-        state = shortage.state
-        if self.model is None or shortage.spec.meter != "tokens" or state.limit is None:
-            return None
-        left = state.limit - state.used - state.leased - self.input_bound
-        return {"max_tokens": left} if left > 0 else None
+def fits(planned: Planned, shortage: Shortage) -> dict[str, int] | None:
+    """What would fit instead: a smaller `max_tokens`, when the input at least does."""
+    state = shortage.state
+    if planned.model is None or shortage.spec.meter != "tokens" or state.limit is None:
+        return None
+    left = state.limit - state.used - state.leased - planned.input_bound
+    return {"max_tokens": left} if left > 0 else None
 
 
 def read_ai(route: Route, body: bytes) -> Asked:

@@ -15,6 +15,8 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+# A caller that left is noticed well within a second.
+_WATCH_AFTER_S: Final = 0.05
 _END: Final = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
@@ -38,7 +40,7 @@ class InboundCall:
     """One request on a gateway path."""
 
     __slots__ = (
-        "_headers", "_receive", "_send", "_watcher", "bytes_out", "ended", "gone", "id", "method", "on_gone", "path",
+        "_headers", "_receive", "_request_id", "_send", "_timer", "_watcher", "ended", "gone", "id", "method", "on_gone", "path",
         "raw_headers", "raw_path", "raw_query", "scope", "started", "started_ns", "time_us",
     )  # fmt: skip
 
@@ -58,16 +60,19 @@ class InboundCall:
         self.raw_query: bytes = scope["query_string"]
         self.raw_headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._headers: dict[bytes, bytes] | None = None
+        self._request_id = ""
         self._watcher: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.gone = False
         self.on_gone: Callable[[], None] | None = None
         self.started = False
         self.ended = False
-        self.bytes_out = 0
 
     @property
     def request_id(self) -> str:
-        return request_id(self.id)
+        if not self._request_id:
+            self._request_id = request_id(self.id)
+        return self._request_id
 
     @property
     def headers(self) -> dict[bytes, bytes]:
@@ -106,10 +111,16 @@ class InboundCall:
             parts.append(part)
 
     def watch(self, on_gone: Callable[[], None] | None = None) -> None:
-        """From now on `gone` tells whether the caller left; `on_gone` is called once when it does."""
+        """From now on `gone` tells whether the caller left; `on_gone` is called once when it does.
+
+        A task of its own only for calls that take a while: most have ended by then.
+        """
         self.on_gone = on_gone
-        if self._watcher is None:
-            self._watcher = asyncio.create_task(self._await_disconnect())
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._watch_now)
+
+    def _watch_now(self) -> None:
+        self._watcher = asyncio.ensure_future(self._await_disconnect())
 
     async def _await_disconnect(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -120,6 +131,9 @@ class InboundCall:
                 self.on_gone()
 
     def unwatch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None
@@ -131,7 +145,6 @@ class InboundCall:
     async def send(self, chunk: bytes, *, last: bool = False) -> None:
         self.ended = last
         await self._send({"type": "http.response.body", "body": chunk, "more_body": not last})
-        self.bytes_out += len(chunk)
 
     async def end(self) -> None:
         if not self.ended:

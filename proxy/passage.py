@@ -29,26 +29,29 @@ _DRAIN_S: Final = 30.0
 _MOST_DRAINS: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """An admitted call: who, on which terms, where to, with what."""
+@dataclass(slots=True)
+class Planned:
+    """A call that may pass: who, on which terms, where to, with what, and the units it needs."""
 
     consumer: Consumer
     terms: Terms
     service: ServiceRoute
     version: VersionRoute
-    model: ModelRoute | None
-    key: KeyRoute | None
-    price: prices.TokenPrice | None
-    held: Held
     base: Base
     method: str
     url: str
     headers: Pairs
     body: bytes
-    streamed: bool
+    wire: Wire
+    # Per meter; a call takes from every allowance of its terms.
+    units: dict[str, int]
     # Set on the answer: request id, provider, notices.
     own_headers: RawPairs
+    model: ModelRoute | None = None
+    key: KeyRoute | None = None
+    price: prices.TokenPrice | None = None
+    streamed: bool = False
+    input_bound: int = 0
 
 
 @dataclass(slots=True)
@@ -69,39 +72,38 @@ class Passage:
         self._upstreams = upstreams
         self._draining = 0
 
-    async def carry(self, call: InboundCall, admitted: Admitted, wire: Wire) -> None:
+    async def carry(self, call: InboundCall, admitted: Planned, held: Held) -> None:
         """Raises a problem while nothing was answered yet, AnswerBroken afterwards."""
-        held = admitted.held
         try:
-            self._spool.admitted(_admitted_record(call, admitted))
+            self._spool.admitted(_admitted_record(call, admitted, held))
         except SpoolUnwritable as error:
             held.release(held.charges(_NOTHING))
             raise refuse("metering-unavailable", retry_after=5) from error
         tally = Tally()
         try:
-            await self._forward(call, admitted, wire, tally)
+            await self._forward(call, admitted, held, tally)
         except Problem as problem:
             tally.slug, tally.status = problem.slug, problem.status
             problem.recorded = True
             raise
         finally:
             call.unwatch()
-            self._settle(call, admitted, wire, tally)
+            self._settle(call, admitted, held, tally)
 
-    async def _forward(self, call: InboundCall, admitted: Admitted, wire: Wire, tally: Tally) -> None:
+    async def _forward(self, call: InboundCall, admitted: Planned, held: Held, tally: Tally) -> None:
         call.watch()
         exchange = await self._open(call, admitted, tally)
         try:
             tally.upstream_status = exchange.status
-            slug = wire.refuses_our_key(exchange.status)
+            slug = admitted.wire.refuses_our_key(exchange.status)
             if slug:
                 tally.outcome = "key_refused"
                 raise refuse(slug, retry_after=5) if slug == "upstream-unavailable" else refuse(slug)
-            await self._answer(call, admitted, wire, exchange, tally)
+            await self._answer(call, admitted, held, exchange, tally)
         finally:
             await exchange.close()
 
-    async def _open(self, call: InboundCall, admitted: Admitted, tally: Tally) -> Exchange:
+    async def _open(self, call: InboundCall, admitted: Planned, tally: Tally) -> Exchange:
         try:
             exchange = await self._upstreams.exchange(
                 admitted.base.origin, admitted.method, admitted.url, admitted.headers, admitted.body
@@ -118,22 +120,21 @@ class Passage:
         tally.first_byte_ms = _ms_since(call.started_ns)
         return exchange
 
-    async def _answer(
-        self, call: InboundCall, admitted: Admitted, wire: Wire, exchange: Exchange, tally: Tally
-    ) -> None:
+    async def _answer(self, call: InboundCall, admitted: Planned, held: Held, exchange: Exchange, tally: Tally) -> None:
+        wire = admitted.wire
         tally.outcome, tally.status = "cut", exchange.status
         headers = wire.head(exchange.headers)
         remaining = _length(headers) if wire.verbatim else None
         if not wire.verbatim:
             headers = [pair for pair in headers if pair[0] != b"content-length"]
-        counted = admitted.held.has("bytes")
+        counted = held.has("bytes")
         if counted and remaining:
-            await self._cover(admitted.held, remaining, tally)
+            await self._cover(held, remaining, tally)
         if call.gone and not wire.drains:
             tally.outcome = "client_gone"
             return
         await call.start(exchange.status, [*headers, *admitted.own_headers])
-        steps = _Steps(admitted.held) if counted and remaining is None else None
+        steps = _Steps(held) if counted and remaining is None else None
         await self._body(call, wire, exchange, tally, remaining, steps)
 
     async def _body(  # noqa: C901, PLR0912 (one loop, read top to bottom)
@@ -209,9 +210,9 @@ class Passage:
             tally.outcome = "answered"
             raise refuse("metering-unavailable", retry_after=5) from error
 
-    def _settle(self, call: InboundCall, admitted: Admitted, wire: Wire, tally: Tally) -> None:
-        tokens, actual, cost, revenue = _used(admitted, wire, tally)
-        charges = admitted.held.charges(actual)
+    def _settle(self, call: InboundCall, admitted: Planned, held: Held, tally: Tally) -> None:
+        tokens, actual, cost, revenue = _used(admitted, tally)
+        charges = held.charges(actual)
         try:
             self._spool.outcome(
                 {
@@ -235,7 +236,7 @@ class Passage:
                 }
             )
         finally:
-            admitted.held.release(charges)
+            held.release(charges)
 
 
 class _Steps:
@@ -266,13 +267,13 @@ _NOTHING: Final = {"calls": 0, "bytes": 0, "tokens": 0, "spend": 0}
 _SERVER_ERROR: Final = 500
 
 
-def _used(admitted: Admitted, wire: Wire, tally: Tally) -> tuple[Tokens, dict[str, int], int, int]:
+def _used(admitted: Planned, tally: Tally) -> tuple[Tokens, dict[str, int], int, int]:
     """The outcome matrix for one attempt: tokens, units per meter, cost and revenue in nano."""
     if tally.outcome in {"not_sent", "key_refused"}:
         return Tokens(), _NOTHING, 0, 0
     status = tally.upstream_status or 0
     failed = status >= _SERVER_ERROR and tally.outcome == "answered"
-    tokens = wire.tokens(status, whole=tally.outcome == "answered")
+    tokens = admitted.wire.tokens(status, whole=tally.outcome == "answered")
     cost = 0
     if admitted.price is not None:
         cost = prices.cost(
@@ -286,7 +287,7 @@ def _used(admitted: Admitted, wire: Wire, tally: Tally) -> tuple[Tokens, dict[st
     return tokens, actual, cost, revenue
 
 
-def _admitted_record(call: InboundCall, admitted: Admitted) -> dict[str, Any]:
+def _admitted_record(call: InboundCall, admitted: Planned, held: Held) -> dict[str, Any]:
     return {
         "k": "a",
         **records.where(call),
@@ -301,7 +302,7 @@ def _admitted_record(call: InboundCall, admitted: Admitted) -> dict[str, Any]:
         "s": int(admitted.streamed),
         "cur": admitted.terms.currency,
         "in": len(admitted.body),
-        "R": admitted.held.reservations(),
+        "R": held.reservations(),
         "est": 0,
     }
 

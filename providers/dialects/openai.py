@@ -5,7 +5,7 @@ where none was asked for, `stream_options.include_usage`. Usage is set to the la
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import orjson
@@ -32,7 +32,7 @@ class BadRequest(ValueError):  # noqa: N818 (named after whose fault it is)
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
     """What the gateway has to know of a request."""
 
@@ -61,14 +61,10 @@ def read_request(body: bytes, operation: Literal["chat", "embeddings"]) -> Asked
         raise BadRequest("/messages", "“messages” must be a list with at least one message.")
     if not all(isinstance(message, dict) for message in messages):
         raise BadRequest("/messages", "Each message must be an object.")
-    return replace(
-        _chat(content, model),
-        input_bound=len(body) + _PER_MESSAGE * len(messages),
-        input_expected=_expected(len(body), len(messages)),
-    )
+    return _chat(content, model, len(body), len(messages))
 
 
-def _chat(content: dict[str, Any], model: str) -> Asked:
+def _chat(content: dict[str, Any], model: str, size_bytes: int, messages: int) -> Asked:
     stream = _typed(content, "stream", bool, default=False)
     options = _typed(content, "stream_options", dict, default={})
     limit = _positive(content, "max_completion_tokens") or _positive(content, "max_tokens")
@@ -78,6 +74,8 @@ def _chat(content: dict[str, Any], model: str) -> Asked:
         max_tokens=limit,
         n=_positive(content, "n") or 1,
         include_usage=bool(options.get("include_usage")),
+        input_bound=size_bytes + _PER_MESSAGE * messages,
+        input_expected=_expected(size_bytes, messages),
     )
 
 

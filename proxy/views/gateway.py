@@ -5,6 +5,7 @@ per-request policy objects. What may wait (a directory miss, a lease) is awaited
 call pushes its answer to the client itself; a refusal is a `Problem` that `refuse` renders.
 """
 
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from proxy.coverage import Verdict, decide
 from proxy.directory import Directory
 from proxy.directory import Unavailable as DirectoryUnavailable
 from proxy.inbound import AnswerBroken, BodyTooLarge, ClientGone, InboundCall
-from proxy.passage import Passage
+from proxy.passage import Passage, Planned
 from proxy.permissions import AddressAllowed, NotSuspended
 from proxy.purse import Purse, Shortage, Unavailable
 from proxy.request import GatewayRequest
@@ -40,6 +41,8 @@ log = structlog.get_logger()
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # A refusal is decided again on facts read a second later: so quickly a fix works, and so seldom a flood reads.
 _REFUSAL_LIFE_S: Final = 1.0
+# Admissions in memory, one for each key and model or service.
+_MOST_ADMISSIONS: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ class Progress:
     asked: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Way:
     """What a step needs of a call that is known and routed."""
 
@@ -98,6 +101,7 @@ class ProxyView(APIView):
         # Made once; they keep no state of a call.
         self._authentication = KeyAuthentication()
         self._permissions = (AddressAllowed(), NotSuspended())
+        self._admissions: dict[tuple[bytes, int], tuple[Consumer, int, Verdict]] = {}
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # noqa: ARG002
         """As a URLconf reaches it: the gateway needs the loop and the memory of its own server."""
@@ -182,8 +186,16 @@ class ProxyView(APIView):
 
     async def _standing(self, way: Way, service_ids: list[int], model_id: int | None, progress: Progress) -> Verdict:
         """Decided in memory; before it refuses, on facts that are at most a second old."""
-        consumer, now = _known(progress), _EPOCH + timedelta(microseconds=way.call.time_us)
+        consumer, time_us = _known(progress), way.call.time_us
+        # An admission holds until its own `until` or until anything of its consumer changed, which makes a new one.
+        wanted = (way.digests[0], model_id or -service_ids[0] if service_ids else 0)
+        known = self._admissions.get(wanted)
+        if known is not None and known[0] is consumer and time_us < known[1]:
+            progress.terms, way.request.verdict = known[2].terms, known[2]
+            return known[2]
+        now = _EPOCH + timedelta(microseconds=time_us)
         verdict = decide(consumer, service_ids, model_id, now)
+        self._remember(wanted, consumer, verdict)
         fresh = time.monotonic() - _REFUSAL_LIFE_S
         if (isinstance(verdict.answer, Refuse) or verdict.model_missing) and consumer.loaded_at < fresh:
             try:
@@ -197,6 +209,15 @@ class ProxyView(APIView):
         progress.terms = verdict.terms
         way.request.verdict = verdict
         return verdict
+
+    def _remember(self, wanted: tuple[bytes, int], consumer: Consumer, verdict: Verdict) -> None:
+        if isinstance(verdict.answer, Refuse) or verdict.model_missing:
+            return
+        if len(self._admissions) >= _MOST_ADMISSIONS:
+            self._admissions.clear()
+        until = verdict.answer.until
+        until_us = sys.maxsize if until is None else (until - _EPOCH) // timedelta(microseconds=1)
+        self._admissions[wanted] = (consumer, until_us, verdict)
 
     def _admitted(self, verdict: Verdict, model: str = "") -> Terms:
         if isinstance(verdict.answer, Refuse):
@@ -215,7 +236,7 @@ class ProxyView(APIView):
         progress.body_bytes = len(body)
         return body
 
-    async def _carry(self, call: InboundCall, progress: Progress, planned: "calls.Planned", verdict: Verdict) -> None:
+    async def _carry(self, call: InboundCall, progress: Progress, planned: Planned, verdict: Verdict) -> None:
         ports = self._ports
         terms = planned.terms
         wants = [(spec, planned.units[spec.meter]) for spec in terms.allowances]
@@ -223,10 +244,11 @@ class ProxyView(APIView):
         try:
             held = await ports.purse.reserve(wants, call.time_us)
         except Shortage as shortage:
-            raise shortages.problem(shortage, fits=planned.fits(shortage)) from shortage
+            raise shortages.problem(shortage, fits=calls.fits(planned, shortage)) from shortage
         except Unavailable as error:
             raise refuse("metering-unavailable", retry_after=2) from error
-        await ports.passage.carry(call, planned.admitted(held, _notices(call, verdict)), planned.wire)
+        planned.own_headers += _notices(call, verdict)
+        await ports.passage.carry(call, planned, held)
 
     async def _models(self, way: Way, progress: Progress) -> None:
         models = routing.visible_models(self._ports.directory.catalogue, _known(progress))
