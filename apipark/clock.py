@@ -36,6 +36,11 @@ def refresh() -> None:
     _Offset.read_at = time.monotonic()
 
 
+def forget() -> None:
+    """Look at the row again at the next question."""
+    _Offset.us, _Offset.read_at = 0, float("-inf")
+
+
 def offset_us() -> int:
     """As last read, without a look at the database."""
     return _Offset.us

@@ -1,0 +1,23 @@
+"""Fixtures that every test shares."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+
+from apipark import clock
+
+
+@pytest.fixture(autouse=True)
+def _clock_of_this_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The test clock stands where this test puts it. A test without a database does not look for its row."""
+    with_database = request.node.get_closest_marker("django_db") or {"db", "transactional_db", "live_server"} & set(
+        request.fixturenames
+    )
+    clock.forget()
+    if not with_database:
+        settings.BILLING_TEST_GATEWAY = False
+        clock.refresh()
+    yield
+    settings.BILLING_TEST_GATEWAY = True
+    clock.forget()
