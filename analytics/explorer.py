@@ -159,7 +159,9 @@ def rows(calls: Sequence[Call], *, sees_money: bool = False) -> list[Row]:
             call,
             applications.get(call.application, ""),
             call.slug or models.get(call.ai_model or 0, ""),
-            price(call.revenue_nano, call.currency) if sees_money and call.currency else "",
+            price(call.revenue_nano, call.currency)
+            if sees_money and call.currency and call.outcome != Call.Outcome.REFUSED
+            else "",
         )
         for call in calls
     ]

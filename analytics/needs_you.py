@@ -11,16 +11,15 @@ from django.utils.translation import gettext as _
 from apipark.templatetags.portal import ago, cash, day, percent
 from billing import allowances
 from billing.contracts import facts_of_team
-from billing.models import Invoice, Subscription
-from billing.standing import Admit, Refuse, admit
-from billing.terms import Facts
+from billing.models import Invoice
+from billing.overview import Overview
 from teams.models import ApiKey, Membership, Team
 from teams.roles import Action, may
 
 # Time enough to bring a new key to every place.
 _KEY_NOTICE: Final = timedelta(days=14)
-# What the team does itself and knows of, or what is over: nothing to remind of.
-_QUIET: Final = frozenset({"subscription-ended", "subscription-paused"})
+# What the team did itself, what is over, and what waits for somebody else: nothing to remind of.
+_QUIET: Final = frozenset({"approval-pending", "approval-rejected", "subscription-ended", "subscription-paused"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +32,13 @@ class Need:
     act: str
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A subscription of the team and what a call of it would meet now."""
-
-    subscription: Subscription
-    facts: Facts
-    answer: Admit | Refuse
+def overviews(team: Team, now: datetime) -> list[Overview]:
+    """Of all subscriptions that have not ended."""
+    held = [Overview(one, facts, now) for one, facts in facts_of_team(team, now)]
+    return [overview for overview in held if not overview.ended]
 
 
-def standings(team: Team, now: datetime) -> list[Standing]:
-    return [Standing(one, facts, admit(facts, now)) for one, facts in facts_of_team(team, now)]
-
-
-def of_member(membership: Membership, team: Team, held: Sequence[Standing], now: datetime) -> list[Need]:
+def of_member(membership: Membership, team: Team, held: Sequence[Overview], now: datetime) -> list[Need]:
     """The most urgent kind first; money only for those who see it."""
     needs: list[Need] = []
     if may(membership, Action.SEE_MONEY):
@@ -71,29 +63,29 @@ def _invoices(team: Team, now: datetime) -> Iterator[Need]:
         )
 
 
-def _refusals(held: Sequence[Standing]) -> Iterator[Need]:
-    for standing in held:
-        answer, subscription = standing.answer, standing.subscription
-        notice = answer.slug if isinstance(answer, Refuse) else answer.notice
-        if not notice or notice in _QUIET:
+def _refusals(held: Sequence[Overview]) -> Iterator[Need]:
+    for overview in held:
+        slug, plan = overview.refusal or overview.notice, overview.subscription.version.plan
+        if not slug or slug in _QUIET:
             continue
-        refused = isinstance(answer, Refuse)
-        ends = answer.grace_ends_at if isinstance(answer, Admit) else None
-        plan = subscription.version.plan
+        if overview.refusal:
+            title = _("Calls of plan %(plan)s are refused") % {"plan": plan}
+            text = _("%(state)s.") % {"state": overview.state}
+        else:
+            title = _("Calls of plan %(plan)s stop soon") % {"plan": plan}
+            text = _("Grace ends %(when)s.") % {"when": ago(overview.grace_ends_at)}
         yield Need(
-            badge=_("Refused") if refused else _("In grace"),
-            tone="bad" if refused else "warn",
-            title=_("Calls of plan %(plan)s are refused") % {"plan": plan}
-            if refused
-            else _("Calls of plan %(plan)s stop %(when)s") % {"plan": plan, "when": ago(ends)},
-            text=_("Cause: %(slug)s.") % {"slug": notice},
-            url=reverse("billing:subscription-detail", args=[subscription.ref]),
+            badge=_("Refused") if overview.refusal else _("In grace"),
+            tone="bad" if overview.refusal else "warn",
+            title=title,
+            text=text,
+            url=reverse("billing:subscription-detail", args=[overview.subscription.ref]),
             act=_("See plan"),
         )
 
 
-def _allowances(held: Sequence[Standing], now: datetime) -> Iterator[Need]:
-    live = [one.subscription for one in held if not one.subscription.ended_at]
+def _allowances(held: Sequence[Overview], now: datetime) -> Iterator[Need]:
+    live = [one.subscription for one in held]
     used = allowances.of_subscriptions(live, now)
     for subscription in live:
         for each in used[subscription.pk]:

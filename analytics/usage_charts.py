@@ -20,6 +20,10 @@ def zone_of(usage: Usage) -> tzinfo:
     return UTC if usage.range.size == CallRollup.Size.DAY else timezone.get_current_timezone()
 
 
+# Of a change of errors, by its sign.
+_TONES = {"+": "bad", "−": "ok"}
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A number with its change against the range before."""
@@ -35,7 +39,7 @@ class Figure:
 def figures(usage: Usage, currency: str, *, sees_money: bool) -> list[Figure]:
     now, before = usage.now, usage.before
     errors, errors_before = (now.status_5xx, now.calls), (before.status_5xx, before.calls)
-    worse = _is_worse(errors, errors_before)
+    errors_change = change_of_share(errors, errors_before)
     p95, p95_before = now.p(95), before.p(95)
     found = [
         Figure(
@@ -44,8 +48,8 @@ def figures(usage: Usage, currency: str, *, sees_money: bool) -> list[Figure]:
         Figure(
             _("Errors, 5xx"),
             rate(*errors),
-            change_of_share(errors, errors_before),
-            "" if worse is None else "bad" if worse else "ok",
+            errors_change,
+            _TONES.get(errors_change[:1], ""),
             spark(usage, lambda m: m.status_5xx),
         ),
         Figure(
@@ -170,20 +174,13 @@ def spark(usage: Usage, value: Callable[[Measures], int], points: int = 28) -> S
     ]
 
 
-def _is_worse(now: tuple[int, int], before: tuple[int, int]) -> bool | None:
-    """None when it is the same or there is nothing to compare with."""
-    if not now[1] or not before[1] or now[0] * before[1] == before[0] * now[1]:
-        return None
-    return now[0] * before[1] > before[0] * now[1]
-
-
 def _signed(tenths: int) -> str:
     digits = formats.number_format(f"{abs(tenths) // 10}.{abs(tenths) % 10}", force_grouping=True)
     return f"{_sign(tenths)}{digits}"
 
 
 def _sign(value: int) -> str:
-    return "−" if value < 0 else "+"
+    return "−" if value < 0 else "+" if value else "±"
 
 
 def _label(usage: Usage, at: datetime) -> str:

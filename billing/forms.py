@@ -1,7 +1,8 @@
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apipark.amounts import AmountField
@@ -9,23 +10,29 @@ from billing.gateways.base import Card
 from billing.models import Cap, PlanVersion
 from teams.models import Application, Team
 
+_ALL: Final = "all"
+
+
+def _offer_choice(form: forms.Form, team: Team, all_of_them: str | Promise) -> dict[str, Application]:
+    """One application of the team or all; by ref. An empty choice of radio buttons could not be seen."""
+    applications = {application.ref: application for application in Application.objects.filter(team=team)}
+    names = [(ref, application.name) for ref, application in applications.items()]
+    form.fields["application"].choices = [(_ALL, all_of_them), *names]  # type: ignore[attr-defined]  # a ChoiceField
+    return applications
+
 
 class SubscribeForm(forms.Form):
     # The terms that were on the page: others are not agreed to.
     version = forms.CharField(widget=forms.HiddenInput, max_length=32)
-    application = forms.ModelChoiceField(
-        label=_("Applications"),
-        queryset=Application.objects.none(),
-        to_field_name="ref",
-        required=False,
-        empty_label=_("All applications, also later ones"),
-        widget=forms.RadioSelect,
-    )
+    application = forms.ChoiceField(label=_("Applications"), widget=forms.RadioSelect)
 
     def __init__(self, data: Any, *, team: Team, offered: PlanVersion) -> None:
-        super().__init__(data, initial={"version": offered.ref, "application": ""})
+        super().__init__(data, initial={"version": offered.ref, "application": _ALL})
         self.offered = offered
-        self.fields["application"].queryset = Application.objects.filter(team=team)  # type: ignore[attr-defined]
+        self.applications = _offer_choice(self, team, _("All applications, also later ones"))
+
+    def clean_application(self) -> Application | None:
+        return self.applications.get(self.cleaned_data["application"])
 
     def clean_version(self) -> str:
         ref: str = self.cleaned_data["version"]
@@ -75,13 +82,7 @@ class CardForm(forms.Form):
 
 
 class CapForm(forms.Form):
-    application = forms.ModelChoiceField(
-        label=_("Of"),
-        queryset=Application.objects.none(),
-        to_field_name="ref",
-        required=False,
-        empty_label=_("the whole team"),
-    )
+    application = forms.ChoiceField(label=_("Of"), initial=_ALL)
     period = forms.ChoiceField(label=_("Per"), choices=Cap.Period.choices, initial=Cap.Period.MONTH)
     limit = AmountField(
         label=_("Spend"),
@@ -91,7 +92,10 @@ class CapForm(forms.Form):
 
     def __init__(self, *args: Any, team: Team, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["application"].queryset = Application.objects.filter(team=team)  # type: ignore[attr-defined]
+        self.applications = _offer_choice(self, team, _("the whole team"))
+
+    def clean_application(self) -> Application | None:
+        return self.applications.get(self.cleaned_data["application"])
 
 
 class DetailsForm(forms.ModelForm[Team]):

@@ -18,7 +18,7 @@ def home(request: SignedInRequest) -> HttpResponse:
         return _guide(request)
     now, team = clock.now(), request.team
     found = reports.usage(team, reports.RANGES["7d"], now)
-    held = needs_you.standings(team, now)
+    held = needs_you.overviews(team, now)
     refused = Call.objects.filter(team=team.pk, status=402)
     return render(
         request,
@@ -27,7 +27,7 @@ def home(request: SignedInRequest) -> HttpResponse:
             "usage": found,
             "figures": usage_charts.figures(found, team.currency, sees_money=may(request.membership, Action.SEE_MONEY)),
             "needs": needs_you.of_member(request.membership, team, held, now),
-            "held": [standing for standing in held if not standing.subscription.ended_at],
+            "held": held,
             "refused": explorer.rows(list(refused.order_by("-id")[:_REFUSED])),
             "may_create": may(request.membership, Action.APPLICATIONS),
         },

@@ -74,7 +74,7 @@ def test_by_application_shows_the_busiest_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("now", "before", "words"), [(112, 100, "+12.0 %"), (1, 3, "−66.7 %"), (5, 0, ""), (None, 7, ""), (7, 7, "+0.0 %")]
+    ("now", "before", "words"), [(112, 100, "+12.0 %"), (1, 3, "−66.7 %"), (5, 0, ""), (None, 7, ""), (7, 7, "±0.0 %")]
 )
 def test_change_in_words(now: int | None, before: int, words: str) -> None:
     assert change(now, before) == words

@@ -70,6 +70,7 @@ def test_price_stands_before_the_button(client: Client) -> None:
 
     page = client.get(subscribe_url(service, version)).content.decode()
 
+    assert "All applications" in page
     assert page.index("$19.00") < page.index("Subscribe and pay $19.00")
 
 
@@ -93,7 +94,7 @@ def test_subscribing_twice_is_refused_in_words(client: Client) -> None:
     service, version = offered()
     SubscriptionFactory.create(team=team, version=version)
 
-    page = client.post(subscribe_url(service, version), {"version": version.ref}).content.decode()
+    page = client.post(subscribe_url(service, version), {"version": version.ref, "application": "all"}).content.decode()
 
     assert "You have subscribed to this plan already." in page
 
@@ -102,7 +103,9 @@ def test_terms_that_were_not_shown_are_not_agreed_to(client: Client) -> None:
     enter(client)
     service, version = offered()
 
-    page = client.post(subscribe_url(service, version), {"version": "pver_older"}).content.decode()
+    page = client.post(
+        subscribe_url(service, version), {"version": "pver_older", "application": "all"}
+    ).content.decode()
 
     assert "The terms have changed meanwhile" in page
     assert not Subscription.objects.exists()
@@ -247,7 +250,7 @@ def test_cap_is_set_and_lifted(client: Client) -> None:
 
     client.post(
         reverse("billing:subscription-cap", args=[subscription.ref]),
-        {"application": "", "period": "month", "limit": "2500.50"},
+        {"application": "all", "period": "month", "limit": "2500.50"},
     )
     cap = Cap.objects.get()
     client.post(reverse("billing:subscription-cap-lift", args=[cap.ref]), {"sub": subscription.ref})
@@ -264,7 +267,8 @@ def test_cap_names_the_field_it_refuses(client: Client, values: dict[str, str], 
     subscription = SubscriptionFactory.create(team=enter(client).team)
 
     answer = client.post(
-        reverse("billing:subscription-cap", args=[subscription.ref]), {"period": "day", "limit": "5", **values}
+        reverse("billing:subscription-cap", args=[subscription.ref]),
+        {"application": "all", "period": "day", "limit": "5", **values},
     )
 
     assert list(answer.context["cap_form"].errors) == [field]
@@ -275,7 +279,7 @@ def test_caps_are_set_by_owner_and_admin(client: Client) -> None:
     subscription = SubscriptionFactory.create(team=enter(client, Role.BILLING).team)
     url = reverse("billing:subscription-cap", args=[subscription.ref])
 
-    assert client.post(url, {"period": "day", "limit": "5"}).status_code == 403
+    assert client.post(url, {"application": "all", "period": "day", "limit": "5"}).status_code == 403
 
 
 def test_reach_of_an_application_names_services_once(client: Client) -> None:
