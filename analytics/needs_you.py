@@ -44,7 +44,7 @@ def of_member(membership: Membership, team: Team, held: Sequence[Overview], now:
     if may(membership, Action.SEE_MONEY):
         needs += _invoices(team, now)
     needs += _refusals(held)
-    needs += _allowances(held, now)
+    needs += _allowances(held, now, sees_money=may(membership, Action.SEE_MONEY))
     needs += _keys(team, now)
     return needs
 
@@ -84,12 +84,15 @@ def _refusals(held: Sequence[Overview]) -> Iterator[Need]:
         )
 
 
-def _allowances(held: Sequence[Overview], now: datetime) -> Iterator[Need]:
+def _allowances(held: Sequence[Overview], now: datetime, *, sees_money: bool) -> Iterator[Need]:
+    """A cap holds for several subscriptions and is told once."""
+    told: set[str] = set()
     live = [one.subscription for one in held]
     used = allowances.of_subscriptions(live, now)
     for subscription in live:
-        for each in used[subscription.pk]:
-            if each.tone:
+        for each in allowances.seen_by(used[subscription.pk], sees_money=sees_money):
+            if each.tone and each.title not in told:
+                told |= {each.title} if each.is_cap else set()
                 yield Need(
                     badge=percent(each.taken, each.limit or 1),
                     tone=each.tone,

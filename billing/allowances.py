@@ -44,6 +44,7 @@ class Used:
     period_start: datetime
     period_end: datetime
     now: datetime
+    is_cap: bool
 
     @property
     def taken(self) -> int:
@@ -119,6 +120,11 @@ def of_subscriptions(subscriptions: Sequence[Subscription], now: datetime) -> di
     return used
 
 
+def seen_by(used: Sequence[Used], *, sees_money: bool) -> list[Used]:
+    """Without amounts of money for those who may not see any."""
+    return [each for each in used if sees_money or each.meter != Meter.SPEND]
+
+
 def _used(spec: AllowanceSpec, state: AllowanceState, currency: str, now: datetime) -> Used:
     name = str(dict(Meter.choices)[spec.meter])
     if spec.period in _PERIODS:
@@ -135,4 +141,5 @@ def _used(spec: AllowanceSpec, state: AllowanceState, currency: str, now: dateti
         period_start=state.period_start,
         period_end=state.period_end,
         now=now,
+        is_cap=spec.kind == "cap",
     )

@@ -41,7 +41,10 @@ def usage(request: SignedInRequest) -> HttpResponse:
             "top_applications": reports.by_application(team, found.range, now, filters)[:_TOP],
             "top_models": reports.by_model(team, found.range, now, filters)[:_TOP],
             "subscription": subscription,
-            "allowances": allowances.of_subscription(subscription, now) if subscription else [],
+            "allowances": allowances.seen_by(
+                allowances.of_subscription(subscription, now) if subscription else [],
+                sees_money=may(request.membership, Action.SEE_MONEY),
+            ),
         },
         status=200 if chosen else 400,
     )

@@ -26,8 +26,19 @@ def index(request: SignedInRequest) -> HttpResponse:
     now = clock.now()
     rows = [Overview(subscription, facts, now) for subscription, facts in facts_of_team(request.team, now)]
     used = allowances.of_subscriptions([row.subscription for row in rows if not row.ended], now)
-    context = {"rows": [(row, used.get(row.subscription.pk, [])) for row in rows]}
-    return render(request, "billing/subscription_list.html", context)
+    sees_money = may(request.membership, Action.SEE_MONEY)
+    shown = [
+        (
+            row,
+            [
+                each
+                for each in allowances.seen_by(used.get(row.subscription.pk, []), sees_money=sees_money)
+                if not each.is_cap
+            ],
+        )
+        for row in rows
+    ]
+    return render(request, "billing/subscription_list.html", {"rows": shown})
 
 
 @requires(Action.SEE, of=Subscription.objects.visible_to)
@@ -122,7 +133,10 @@ def _page(request: SignedInRequest, subscription: Subscription, cap_form: CapFor
             "subscription": found.subscription,
             "offer": Offer(version),
             "period": period_at(found.subscription, now),
-            "allowances": allowances.of_subscription(found.subscription, now),
+            "allowances": allowances.seen_by(
+                allowances.of_subscription(found.subscription, now),
+                sees_money=may(request.membership, Action.SEE_MONEY),
+            ),
             "plans": [(each, may(request.membership, _action(subscription, each))) for each in beside],
             "preview": change_preview(found.subscription, request.GET.get("to", ""), beside),
             "method": default_method(request.team, now),

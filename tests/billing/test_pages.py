@@ -294,6 +294,21 @@ def test_reach_of_an_application_names_services_once(client: Client) -> None:
     assert [row.service for row in rows] == [subscription.version.plan.services.get()]
 
 
+def test_amounts_of_money_are_hidden_from_those_who_see_none(client: Client) -> None:
+    team = enter(client, Role.DEVELOPER).team
+    version = PlanVersionFactory.create(limits={"calls": 4321, "spend": 77 * money.NANO})
+    subscription = SubscriptionFactory.create(team=team, version=version)
+    CapFactory.create(team=team, limit=88 * money.NANO)
+
+    urls = [reverse("billing:subscription-list"), reverse("analytics:usage")]
+    pages = [client.get(url).content.decode() for url in urls]
+    detail = client.get(reverse("billing:subscription-detail", args=[subscription.ref]))
+
+    assert [("4,321" in page, "$77" in page, "$88" in page) for page in pages] == [(True, False, False)] * 2
+    assert [used.meter for used in detail.context["allowances"]] == ["calls"]
+    assert "$88" not in detail.content.decode()
+
+
 # Money ---------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("rows", [1, 3])
 def test_billing_costs_the_same_for_any_number_of_invoices(
