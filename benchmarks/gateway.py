@@ -99,6 +99,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--pairs", type=int, default=5)
     options.add_argument("--seconds", type=int, default=4)
+    options.add_argument("--memory", action="store_true", help="200,000 calls more, and the worker's memory after them")
     chosen = options.parse_args()
     if not shutil.which("wrk"):
         raise SystemExit("wrk is not on PATH")
@@ -132,6 +133,8 @@ def main() -> None:
         for port in (upstream, bare, gateway):
             wait_for(port)
         report(folder, key, bare, gateway, chosen.pairs, chosen.seconds)
+        if chosen.memory:
+            memory(gateway, script(folder, "plain", REQUEST, key), folder)
     finally:
         servers.stop()
         shutil.rmtree(folder, ignore_errors=True)
@@ -159,6 +162,18 @@ def report(folder: Path, key: str, bare: int, gateway: int, pairs: int, seconds:
     print(f"added p50 at one connection: {statistics.median(added):.2f} ms (limit: 1 ms)")
     streams, _, _ = load(gateway, stream, connections=8, seconds=seconds)
     print(f"streamed: {streams * 2_000:,.0f} chunks/s (limit: 25,000)")
+
+
+def memory(gateway: int, lua: Path, folder: Path) -> None:
+    """Of the worker, by the name of its heartbeat file: `web-{pid}.json`."""
+    pid = next((folder / "heartbeats").glob("web-*.json")).stem.removeprefix("web-")
+    calls = 0.0
+    for goal in (100_000, 200_000):
+        while calls < goal:
+            rate, _, _ = load(gateway, lua, connections=64, seconds=5)
+            calls += rate * 5
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        print(f"memory after {calls:,.0f} calls: {pages * os.sysconf('SC_PAGE_SIZE') / 1e6:.0f} MB (limit: 190 MB)")
 
 
 if __name__ == "__main__":

@@ -190,25 +190,33 @@ class ProxyView(APIView):
         # An admission holds until its own `until` or until anything of its consumer changed, which makes a new one.
         wanted = (way.digests[0], model_id or -service_ids[0] if service_ids else 0)
         known = self._admissions.get(wanted)
-        if known is not None and known[0] is consumer and time_us < known[1]:
-            progress.terms, way.request.verdict = known[2].terms, known[2]
-            return known[2]
+        if known is not None and known[0] is consumer:
+            if time_us < known[1]:
+                progress.terms, way.request.verdict = known[2].terms, known[2]
+                return known[2]
+            # A period or a grace is over: what holds from now on (a smaller plan, say) is read anew.
+            consumer = await self._read_again(way, progress, time.monotonic())
         now = _EPOCH + timedelta(microseconds=time_us)
         verdict = decide(consumer, service_ids, model_id, now)
         self._remember(wanted, consumer, verdict)
         fresh = time.monotonic() - _REFUSAL_LIFE_S
         if (isinstance(verdict.answer, Refuse) or verdict.model_missing) and consumer.loaded_at < fresh:
-            try:
-                again = await self._ports.directory.consumer(way.digests, not_before=fresh)
-            except DirectoryUnavailable as error:
-                raise refuse("standing-unavailable", retry_after=5) from error
-            if again is None:
-                raise refuse("credentials-invalid")
-            progress.consumer = again
-            verdict = decide(again, service_ids, model_id, now)
+            consumer = await self._read_again(way, progress, fresh)
+            verdict = decide(consumer, service_ids, model_id, now)
+            self._remember(wanted, consumer, verdict)
         progress.terms = verdict.terms
         way.request.verdict = verdict
         return verdict
+
+    async def _read_again(self, way: Way, progress: Progress, not_before: float) -> Consumer:
+        try:
+            again = await self._ports.directory.consumer(way.digests, not_before=not_before)
+        except DirectoryUnavailable as error:
+            raise refuse("standing-unavailable", retry_after=5) from error
+        if again is None:
+            raise refuse("credentials-invalid")
+        progress.consumer = again
+        return again
 
     def _remember(self, wanted: tuple[bytes, int], consumer: Consumer, verdict: Verdict) -> None:
         if isinstance(verdict.answer, Refuse) or verdict.model_missing:
