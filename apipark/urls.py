@@ -16,5 +16,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("analytics.urls")),
     path("", include("billing.urls")),
     path("", include("providers.urls")),
+    path("", include("proxy.urls")),
     path("", include("teams.urls")),
 ]

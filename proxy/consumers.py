@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from billing.contracts import terms_of
 from billing.terms import Facts, Terms
-from teams.models import ApiKey
+from teams.models import ApiKey, Application
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +43,27 @@ def load(digests: list[str], loaded_at: float) -> Consumer | None:
     key = ApiKey.objects.select_related("application__team").filter(digest__in=digests).first()
     if key is None:
         return None
-    application = key.application
+    return of(key.application, key, loaded_at)
+
+
+def of(application: Application, key: ApiKey | None, loaded_at: float = 0.0) -> Consumer:
+    """Without a key: what any key of the application would meet."""
     team = application.team
     return Consumer(
-        key_id=key.pk,
-        key_ref=key.ref,
+        key_id=key.pk if key else 0,
+        key_ref=key.ref if key else "",
         application_id=application.pk,
         application_ref=application.ref,
         team_id=team.pk,
         team_ref=team.ref,
         environment=application.environment,
-        networks=tuple(ip_network(text) for text in key.networks),
-        expires_us=_us(key.expires_at),
-        revoked_us=_us(key.revoked_at),
-        may_see_money=team.show_billing_to_keys or "billing:read" in key.scopes,
+        networks=tuple(ip_network(text) for text in key.networks) if key else (),
+        expires_us=_us(key.expires_at) if key else None,
+        revoked_us=_us(key.revoked_at) if key else None,
+        may_see_money=team.show_billing_to_keys or bool(key and "billing:read" in key.scopes),
         team_suspended_at=team.suspended_at,
         application_suspended_at=application.suspended_at,
-        terms=terms_of(application, key.pk),
+        terms=terms_of(application, key.pk if key else None),
         loaded_at=loaded_at,
     )
 

@@ -27,6 +27,7 @@ WITHOUT_TEAM = frozenset(
         "proxy:contact",
         "proxy:problem-detail",
         "proxy:problem-list",
+        "proxy:problem-type",
         "teams:account",
         "teams:invitation",
         "teams:theme",
