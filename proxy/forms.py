@@ -32,14 +32,15 @@ class RaiseCapForm(forms.Form):
     def __init__(self, *args: Any, cap: Cap, **options: Any) -> None:
         super().__init__(*args, **options)
         self.cap = cap
+        twice = 2 * cap.limit or None
         if cap.meter == Meter.SPEND:
             self.fields["limit"] = AmountField(
-                label=_("New cap"), initial=2 * cap.limit, widget=forms.TextInput({"inputmode": "decimal"})
+                label=_("New cap"), initial=twice, widget=forms.TextInput({"inputmode": "decimal"})
             )
         else:
             self.fields["limit"] = forms.IntegerField(
                 label=_("New cap"),
-                initial=2 * cap.limit,
+                initial=twice,
                 min_value=0,
                 max_value=money.NANO_BOUND - 1,
                 widget=forms.TextInput({"inputmode": "numeric"}),

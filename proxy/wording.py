@@ -142,7 +142,9 @@ def _quota(told: Told) -> str:
         "period": _period(start, end),
         "date": instant(quota["resets_at"]),
     }
-    if quota["requested"] > quota["limit"]:
+    if not quota["limit"]:
+        text = _("Plan %(plan)s includes no %(metric)s.")
+    elif quota["requested"] > quota["limit"]:
         text = _("This call needs %(requested)s %(metric)s; plan %(plan)s includes %(limit)s for a whole period.")
     elif taken >= quota["limit"]:
         text = _("All %(limit)s %(metric)s of plan %(plan)s for %(period)s are used. They reset on %(date)s.")
