@@ -1,0 +1,121 @@
+"""What an operator does, by the verbs of the product, in a process beside the running web.
+
+Reads one JSON object a line: {"verb", "arguments"}; answers {"value"} or {"error"}. It makes teams and plans, moves the
+clock and lets billing do what is due then. It writes no row that decides about a call: those states come about by
+themselves.
+"""
+
+import json
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import django
+
+django.setup()
+
+from allauth.account.models import EmailAddress
+
+from apipark import clock
+from billing import plans, subscriptions, tasks
+from billing.models import Allowance, Invoice, Limit, Plan, PlanVersion
+from providers.models import AiModel, Service
+from proxy.models import Call
+from teams import applications, keys
+from teams.models import Application, Membership, Team, User
+from tests.journeys.installation import PASSWORD
+
+
+def person(email: str, name: str, teams: dict[str, str] | None = None) -> str:
+    user = User.objects.create_user(email, PASSWORD, name=name)
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    for team, role in (teams or {}).items():
+        Membership.objects.create(team=Team.objects.get(ref=team), user=user, role=role)
+    return email
+
+
+def team(name: str, members: dict[str, str]) -> dict[str, str]:
+    """A team with these people (e-mail: role), one application and one key."""
+    made = Team.objects.create(name=name, slug=name.lower().replace(" ", "-"), contact_email="books@example.org")
+    for email, role in members.items():
+        Membership.objects.create(team=made, user=User.objects.get(email=email), role=role)
+    application = applications.create(made, name=f"{name} robot", actor=None)
+    issued = keys.issue(application, name="First", actor=None)
+    return {"ref": made.ref, "name": name, "app": application.ref, "key": issued.key.ref, "secret": issued.secret}
+
+
+def plan(
+    name: str,
+    service: str = "demo-models",
+    limits: dict[str, int] | None = None,
+    models: list[str] | None = None,
+    **terms: Any,
+) -> dict[str, str]:
+    covered = Service.objects.get(slug=service)
+    made = Plan.objects.create(publisher=covered.team, slug=name.lower().replace(" ", "-"), name=name)
+    made.services.add(covered)
+    version = PlanVersion.objects.create(plan=made, number=1, **terms)
+    version.ai_models.set(AiModel.objects.filter(name__in=models or []))
+    for meter, included in (limits or {}).items():
+        Limit.objects.create(version=version, meter=meter, included=included)
+    plans.publish(version, actor=None)
+    return {"ref": made.ref, "name": name, "version": version.ref, "service": service}
+
+
+def withdraw(version: str) -> None:
+    plans.retire(PlanVersion.objects.get(ref=version), actor=None)
+
+
+def subscribe(team: str, version: str) -> str:
+    made = subscriptions.subscribe(
+        Team.objects.get(ref=team), PlanVersion.objects.get(ref=version), actor=None, application=None
+    )
+    return made.ref
+
+
+def move(**by: float) -> str:
+    """Time passes, and billing does what is due."""
+    now = clock.move(timedelta(**by))
+    tasks.sweep(now)
+    return now.isoformat()
+
+
+def used(app: str) -> list[list[Any]]:
+    """Each allowance of the application's team: scope, meter, and what is used and lent together."""
+    application = Application.objects.get(ref=app)
+    subscribed = [f"sub:{pk}" for pk in application.team.subscriptions.values_list("pk", flat=True)]
+    scopes = [*subscribed, f"team:{application.team_id}", f"app:{application.pk}"]
+    found = Allowance.objects.filter(scope__in=scopes).order_by("id")
+    return [[each.scope, each.meter, each.used + each.leased] for each in found]
+
+
+def rows(app: str) -> list[list[Any]]:
+    """Status and slug of each shipped call of the application, oldest first."""
+    found = Call.objects.filter(application=Application.objects.get(ref=app).pk).order_by("pk")
+    return [list(each) for each in found.values_list("status", "slug")]
+
+
+def open_invoices(team: str) -> list[str]:
+    return list(Invoice.objects.unpaid().filter(team__ref=team).order_by("id").values_list("ref", flat=True))
+
+
+_VERBS: dict[str, Callable[..., Any]] = {
+    verb.__name__: verb for verb in (person, team, plan, withdraw, subscribe, move, used, rows, open_invoices)
+}
+
+
+def main() -> None:
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            answer = {"value": _VERBS[asked["verb"]](**asked["arguments"])}
+        except Exception:  # noqa: BLE001 (the edge of this process: the test that asked shows it)
+            answer = {"error": traceback.format_exc()}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
