@@ -66,6 +66,11 @@ class PlanWay:
     def today_minor(self) -> int:
         return self.change.amount_minor if self.change else self.offer.version.price_minor
 
+    @property
+    def by_invoice(self) -> bool:
+        """What is to pay is written on an invoice and paid later."""
+        return bool(self.today_minor) and self.offer.version.collection == PlanVersion.Collection.INVOICE
+
 
 def act_for(slug: str, finding: Finding) -> Action:
     """What the role must allow to lift it."""
@@ -93,7 +98,13 @@ def to_subscribe(subject: Subject, membership: Membership, now: datetime) -> lis
     held = set(running.exclude(approval=Subscription.Approval.DECLINED).values_list("version__plan", flat=True))
     waits = service.approval == Service.Approval.MANUAL
     found = [
-        PlanWay(offer, may(membership, act_of(offer)), enough=_holds_model(offer.version, subject), waits=waits)
+        PlanWay(
+            offer,
+            may(membership, act_of(offer)),
+            enough=_holds_model(offer.version, subject),
+            hindrance=_hindrance(offer, offer.version.price_minor, subject, now),
+            waits=waits,
+        )
         for offer in offers.of_service(service)
         if offer.version.plan_id not in held and offer.version.currency == subject.team.currency
     ]
@@ -180,10 +191,14 @@ def _change(
     # A smaller plan holds from the next period on: it lifts nothing now.
     if change.when != "now":
         return None
-    hindrance = ""
-    if change.amount_minor and default_method(subject.team, now) is None:
-        hindrance = _("There is no payment method that can be charged. Add one first.")
-    return PlanWay(offer, allowed, enough, change, hindrance)
+    return PlanWay(offer, allowed, enough, change, _hindrance(offer, change.amount_minor, subject, now))
+
+
+def _hindrance(offer: Offer, amount_minor: int, subject: Subject, now: datetime) -> str:
+    charged = amount_minor and offer.version.collection == PlanVersion.Collection.AUTO
+    if charged and default_method(subject.team, now) is None:
+        return _("There is no payment method that can be charged. Add one first.")
+    return ""
 
 
 def _enough(version: PlanVersion, subject: Subject, finding: Finding) -> bool:

@@ -590,3 +590,16 @@ def test_viewer_sees_counts_but_no_money(here: Situation) -> None:
 
     assert "An invoice is overdue" in page
     assert "19.00" not in page
+
+
+def test_price_is_said_as_it_will_be_paid(here: Situation) -> None:
+    here.plan(price_minor=1900)
+    here.plan(price_minor=2900, collection=PlanVersion.Collection.INVOICE)
+    url = here.fix("subscription-required", app=here.application.ref, svc=here.service.ref)
+
+    page = here.page(url)
+
+    assert "There is no payment method that can be charged." in page
+    assert "Subscribe and pay $19.00" not in page
+    assert "On an invoice, 14 days to pay" in page
+    assert "Subscribe, $29.00 by invoice" in page
