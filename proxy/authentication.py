@@ -15,16 +15,19 @@ _ACCEPTED: Final = ("Authorization: Bearer", "x-api-key", "x-goog-api-key")
 
 
 def digests(call: InboundCall, peppers: Peppers) -> list[bytes]:
-    """Of the presented key, under every pepper, the newest first. Raises 400 or 401; a bad checksum costs no look-up."""
+    """Of the presented key, under every pepper, the newest first. Raises 400 or 401."""
     presented = _presented(call)
     if not presented:
         raise refuse("credentials-missing", accepted=list(_ACCEPTED))
     if len(set(presented.values())) > 1:
         raise refuse("credentials-conflict", sources=sorted(presented))
-    secret = next(iter(presented.values()))
-    if not keys.parse(secret.decode("latin-1")):
+    return peppers.digests(next(iter(presented.values())))
+
+
+def check(call: InboundCall) -> None:
+    """Before a look-up: a key whose checksum is wrong cannot exist."""
+    if not keys.parse(next(iter(_presented(call).values())).decode("latin-1")):
         raise refuse("credentials-invalid")
-    return peppers.digests(secret)
 
 
 def _presented(call: InboundCall) -> dict[str, bytes]:

@@ -1,7 +1,6 @@
 """From what is asked for to what is sent: target, headers, body, and the units to reserve. No I/O."""
 
 from typing import Final
-from urllib.parse import quote
 
 from apipark.problems import refuse
 from billing import prices
@@ -19,6 +18,7 @@ from proxy.wires import AiWire, RestWire
 
 # Documents of a service must not act on the portal's origin: no scripts, no forms, no cookies.
 _SANDBOX: Final = (b"content-security-policy", b"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+_NO_STORE: Final = (b"cache-control", b"no-store")
 _NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
 
 
@@ -71,7 +71,7 @@ def plan_ai(
         max_tokens=limit if set_by_us else None,
         include_usage=hide_usage,
     )
-    own_headers = [(b"x-ai-provider", _header(model.provider_name)), (b"x-ai-model", _header(model.name))]
+    own_headers = [*model.headers, _NO_STORE]
     if set_by_us:
         own_headers.append((b"x-ai-max-tokens", str(limit).encode()))
     spend = prices.dearest_revenue(
@@ -94,7 +94,7 @@ def plan_ai(
         body=sent,
         wire=AiWire(asked, hide_usage=hide_usage),
         units={"calls": 1, "bytes": len(sent), "tokens": asked.input_bound + output_bound, "spend": spend},
-        own_headers=[*own_headers, (b"cache-control", b"no-store")],
+        own_headers=own_headers,
         model=model,
         key=key,
         price=price,
@@ -144,8 +144,3 @@ def plan_rest(
 
 
 _UNLESS_SENT: Final = (("accept", "*/*"), ("user-agent", "APIPark"))
-
-
-def _header(text: str) -> bytes:
-    """Names are people's text: what does not fit into a header is percent-encoded."""
-    return quote(text, safe=" !#$&'()*+,/:;=?@[]").encode("ascii")

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from apipark.addresses import AddressRefused, Origin, read_url
 from apipark.crypto import CannotOpen
@@ -68,6 +68,8 @@ class ModelRoute:
     kind: str
     max_output_tokens: int | None
     provider_name: str
+    # `X-AI-Provider` and `X-AI-Model`.
+    headers: tuple[tuple[bytes, bytes], ...]
     base: Base | None
     # Best first; empty when none works.
     keys: tuple[KeyRoute, ...]
@@ -155,6 +157,7 @@ def _model(
         kind=row.kind,
         max_output_tokens=row.max_output_tokens,
         provider_name=row.provider.name,
+        headers=((b"x-ai-provider", _header(row.provider.name)), (b"x-ai-model", _header(row.name))),
         base=base_of(row.provider.base_url),
         keys=tuple(keys),
         offers=tuple(offers),
@@ -164,6 +167,11 @@ def _model(
             for price in prices
         ),
     )
+
+
+def _header(text: str) -> bytes:
+    """Names are people's text: what does not fit into a header is percent-encoded."""
+    return quote(text, safe=" !#$&'()*+,/:;=?@[]").encode("ascii")
 
 
 def _secret(key: ProviderKey) -> str | None:

@@ -17,6 +17,9 @@ GATEWAY_PATHS: Final = ("/v1/", "/apis/")
 # No body, no tunnel, no echo of headers.
 _REFUSED_METHODS: Final = frozenset({"TRACE", "CONNECT"})
 
+# A caller that left is noticed well within a second.
+_WATCH_EVERY_S: Final = 0.05
+
 Carry = Callable[[InboundCall], Awaitable[None]]
 
 
@@ -25,7 +28,7 @@ class GatewayHandler:
 
     def __init__(self, carry: Carry) -> None:
         self._carry = carry
-        self._open: set[asyncio.Task[None] | None] = set()
+        self._open: dict[InboundCall, asyncio.Task[None] | None] = {}
         self.draining = False
 
     @property
@@ -34,9 +37,19 @@ class GatewayHandler:
 
     def cancel_open(self) -> None:
         """Each settles by what it has seen so far."""
-        for task in list(self._open):
+        for task in list(self._open.values()):
             if task is not None:
                 task.cancel()
+
+    async def watch_callers(self) -> None:
+        """For ever: notice callers that leave. A call younger than one round is mostly over before the next."""
+        before: set[InboundCall] = set()
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            now = set(self._open)
+            for call in now & before:
+                call.watch()
+            before = now
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         time_us = clock.now_us()
@@ -60,12 +73,11 @@ class GatewayHandler:
             await _plain(send, 204, call_id, b"")
             return
         call = InboundCall(scope, receive, send, call=call_id, time_us=time_us, now_ns=time.monotonic_ns())
-        task = asyncio.current_task()
-        self._open.add(task)
+        self._open[call] = call.task = asyncio.current_task()
         try:
             await self._carry(call)
         finally:
-            self._open.discard(task)
+            del self._open[call]
 
 
 def is_gateway_path(path: str) -> bool:

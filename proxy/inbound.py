@@ -15,8 +15,6 @@ Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
-# A caller that left is noticed well within a second.
-_WATCH_AFTER_S: Final = 0.05
 _END: Final = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
@@ -40,8 +38,8 @@ class InboundCall:
     """One request on a gateway path."""
 
     __slots__ = (
-        "_headers", "_receive", "_request_id", "_send", "_timer", "_watcher", "ended", "gone", "id", "method", "on_gone", "path",
-        "raw_headers", "raw_path", "raw_query", "scope", "started", "started_ns", "time_us",
+        "_headers", "_hex", "_receive", "_request_id", "_send", "_watcher", "body_read", "ended", "gone", "id", "method", "on_gone", "path",
+        "raw_headers", "raw_path", "raw_query", "scope", "started", "started_ns", "task", "time_us",
     )  # fmt: skip
 
     def __init__(
@@ -60,11 +58,12 @@ class InboundCall:
         self.raw_query: bytes = scope["query_string"]
         self.raw_headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._headers: dict[bytes, bytes] | None = None
-        self._request_id = ""
+        self._request_id = self._hex = ""
         self._watcher: asyncio.Task[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self.body_read = False
         self.gone = False
-        self.on_gone: Callable[[], None] | None = None
+        self.on_gone: Callable[[], object] | None = None
+        self.task: asyncio.Task[None] | None = None
         self.started = False
         self.ended = False
 
@@ -73,6 +72,12 @@ class InboundCall:
         if not self._request_id:
             self._request_id = request_id(self.id)
         return self._request_id
+
+    @property
+    def hex(self) -> str:
+        if not self._hex:
+            self._hex = self.id.hex
+        return self._hex
 
     @property
     def headers(self) -> dict[bytes, bytes]:
@@ -95,6 +100,7 @@ class InboundCall:
         if declared is not None and declared.isdigit() and int(declared) > limit:
             raise BodyTooLarge(limit)
         if declared is None and b"transfer-encoding" not in self.headers:
+            self.body_read = True
             return b""
         parts: list[bytes] = []
         size = 0
@@ -107,20 +113,17 @@ class InboundCall:
             if size > limit:
                 raise BodyTooLarge(limit)
             if not message.get("more_body"):
+                self.body_read = True
                 return part if not parts else b"".join([*parts, part])
             parts.append(part)
 
-    def watch(self, on_gone: Callable[[], None] | None = None) -> None:
-        """From now on `gone` tells whether the caller left; `on_gone` is called once when it does.
+    def watch(self) -> None:
+        """From now on `gone` tells whether the caller left, and `on_gone` is called once when it does.
 
-        A task of its own only for calls that take a while: most have ended by then.
+        The handler calls it for calls that take a while: most have ended before a task of their own pays.
         """
-        self.on_gone = on_gone
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._watch_now)
-
-    def _watch_now(self) -> None:
-        self._watcher = asyncio.ensure_future(self._await_disconnect())
+        if self.body_read and self._watcher is None and not self.ended:
+            self._watcher = asyncio.ensure_future(self._await_disconnect())
 
     async def _await_disconnect(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -131,9 +134,6 @@ class InboundCall:
                 self.on_gone()
 
     def unwatch(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None

@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
+
 from apipark.problems import Problem, refuse
 from billing import prices
 from billing.terms import Terms
@@ -22,6 +24,7 @@ from proxy.spool import Spool, SpoolUnwritable
 from proxy.upstream import Exchange, NoAnswer, NotSent, TooMany, Upstreams
 from proxy.wires import Tokens, Wire
 
+log = structlog.get_logger()
 # Of an answer without a length: reserved before it is forwarded, so that data volume is exact.
 _BYTES_STEP: Final = 256 * 1024
 # After the caller left, an AI answer is read on for its usage: so long, and so many at once in one worker.
@@ -91,7 +94,6 @@ class Passage:
             self._settle(call, admitted, held, tally)
 
     async def _forward(self, call: InboundCall, admitted: Planned, held: Held, tally: Tally) -> None:
-        call.watch()
         exchange = await self._open(call, admitted, tally)
         try:
             tally.upstream_status = exchange.status
@@ -147,7 +149,8 @@ class Passage:
         steps: "_Steps | None",
     ) -> None:
         if not wire.drains:
-            call.on_gone = _canceller()
+            # Wakes the read that waits for the next chunk: it is then aborted at once.
+            call.on_gone = call.task.cancel if call.task else None
         try:
             while (chunk := await exchange.read()) is not None:
                 out = wire.feed(chunk)
@@ -168,10 +171,9 @@ class Passage:
         except (NoAnswer, Shortage, Unavailable) as error:
             raise AnswerBroken from error
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if not call.gone or task is None:
+            if not call.gone or call.task is None:
                 raise
-            task.uncancel()
+            call.task.uncancel()
             tally.outcome = "client_gone"
             return
         tail = wire.close()
@@ -217,7 +219,7 @@ class Passage:
             self._spool.outcome(
                 {
                     "k": "o",
-                    "id": call.id.hex,
+                    "id": call.hex,
                     "st": tally.status or 499,
                     "ust": tally.upstream_status,
                     "out": tally.outcome,
@@ -235,8 +237,15 @@ class Passage:
                     "C": charges,
                 }
             )
+            asyncio.get_running_loop().call_soon(self._flush)
         finally:
             held.release(charges)
+
+    def _flush(self) -> None:
+        try:
+            self._spool.flush()
+        except SpoolUnwritable:
+            log.exception("outcomes_wait")
 
 
 class _Steps:
@@ -316,9 +325,3 @@ def _length(headers: RawPairs) -> int | None:
 
 def _ms_since(started_ns: int) -> int:
     return (time.monotonic_ns() - started_ns) // 1_000_000
-
-
-def _canceller() -> Any:
-    """Wakes the exchange that waits for its next chunk when the caller leaves: the read is then aborted at once."""
-    task = asyncio.current_task()
-    return task.cancel if task else None

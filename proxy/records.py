@@ -18,4 +18,4 @@ def who(consumer: Any) -> dict[str, Any]:
 
 
 def where(call: InboundCall) -> dict[str, Any]:
-    return {"id": call.id.hex, "t": call.time_us, "m": call.method[:10], "p": call.path[:_PATH_CHARACTERS]}
+    return {"id": call.hex, "t": call.time_us, "m": call.method[:10], "p": call.path[:_PATH_CHARACTERS]}

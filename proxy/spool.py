@@ -63,6 +63,8 @@ class Spool:
         # Behind the last whole record of the current segment; a torn write is cut off to here.
         self._good = 0
         self._torn = False
+        # Outcome records that wait for the next write.
+        self._pending: list[bytes] = []
         self._fd = -1
         self._lock_fd = -1
         self._has_room = True
@@ -92,9 +94,18 @@ class Spool:
         self._open_calls += 1
 
     def outcome(self, record: Mapping[str, Any] | bytes) -> None:
-        """Once for each admitted call, on every way out. Written also when new calls are no longer let in."""
-        self._write(record)
+        """Once for each admitted call, on every way out. Written also when new calls are no longer let in.
+
+        It joins the next record's write, or the one of `flush`: what a call gave back is spent by a call whose
+        admitted record comes behind it, so a kill in between loses nothing but how this one ended.
+        """
+        self._pending.append(_checked_line(record))
         self._open_calls -= 1
+
+    def flush(self) -> None:
+        """Write outcomes that wait. Raises `SpoolUnwritable`; they go on waiting then."""
+        if self._pending:
+            self._write()
 
     def refused(self, record: Mapping[str, Any] | bytes) -> None:
         self._write_new(record)
@@ -104,7 +115,7 @@ class Spool:
         if self._fd < 0:
             return
         with contextlib.suppress(SpoolUnwritable):
-            self._write({"k": "e", "n": self._written})
+            self._write({"k": "e", "n": self._written + len(self._pending)})
         if self._syncer:
             self._syncer.stop()
         elif self._fsync == "always":
@@ -119,12 +130,11 @@ class Spool:
             self._rotate()
         self._write(record)
 
-    def _write(self, record: Mapping[str, Any] | bytes) -> None:
-        body = record if isinstance(record, bytes) else orjson.dumps(record)
-        if len(body) > MAX_RECORD_BYTES:
-            raise ValueError(f"a record of {len(body)} bytes")
-        self._append(_line(body))
-        self._written += 1
+    def _write(self, *records: Mapping[str, Any] | bytes) -> None:
+        lines = [*self._pending, *map(_checked_line, records)]
+        self._append(b"".join(lines))
+        self._written += len(lines)
+        self._pending = []
 
     def _append(self, line: bytes) -> None:
         if self._torn:
@@ -281,6 +291,13 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _checked_line(record: Mapping[str, Any] | bytes) -> bytes:
+    body = record if isinstance(record, bytes) else orjson.dumps(record)
+    if len(body) > MAX_RECORD_BYTES:
+        raise ValueError(f"a record of {len(body)} bytes")
+    return _line(body)
 
 
 def _line(body: bytes) -> bytes:

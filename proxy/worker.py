@@ -96,6 +96,7 @@ class Worker:
         self._run(self.directory.follow())
         self._run(self._tick())
         self._run(self._listen())
+        self._run(self.handler.watch_callers())
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._begin_stop)
         gc.collect()
         gc.freeze()

@@ -134,7 +134,10 @@ class ProxyView(APIView):
         digests = authentication.digests(call, ports.peppers)
         if ports.directory.closed:
             raise refuse("auth-unavailable", retry_after=5)
-        consumer = ports.directory.known(digests[0]) or await ports.directory.consumer(digests)
+        consumer = ports.directory.known(digests[0])
+        if consumer is None:
+            authentication.check(call)
+            consumer = await ports.directory.consumer(digests)
         request = GatewayRequest(call, consumer)
         consumer, _ = self._authentication.authenticate(request)
         progress.consumer = consumer

@@ -62,6 +62,7 @@ def test_positions_lead_from_line_to_line(spool: Spool) -> None:
 def test_a_file_cut_at_any_byte_gives_exactly_its_whole_lines(spool: Spool) -> None:
     spool.admitted(ADMITTED)
     spool.outcome(OUTCOME)
+    spool.flush()
     data = content(spool)
     whole = list(read_records(data))
 
@@ -72,6 +73,7 @@ def test_a_file_cut_at_any_byte_gives_exactly_its_whole_lines(spool: Spool) -> N
 def test_a_damaged_byte_costs_its_line_alone(spool: Spool) -> None:
     spool.admitted(ADMITTED)
     spool.outcome(OUTCOME)
+    spool.flush()
     data = content(spool)
     (_, start, _), (_, end, _), _ = read_records(data)
 
@@ -112,7 +114,17 @@ def test_a_short_write_is_cut_off_and_refused(spool: Spool) -> None:
 
     assert content(spool) == before
     spool.outcome(OUTCOME)
+    spool.flush()
     assert kinds(content(spool)) == ["h", "a", "o"]
+
+
+def test_an_outcome_stands_before_the_admitted_record_that_may_spend_what_it_gave_back(spool: Spool) -> None:
+    spool.admitted(ADMITTED)
+    spool.outcome(OUTCOME)
+    assert kinds(content(spool)) == ["h", "a"]
+
+    spool.admitted(ADMITTED)
+    assert kinds(content(spool)) == ["h", "a", "o", "a"]
 
 
 def test_without_free_space_new_calls_are_refused_and_open_ones_still_end(tmp_path: Path) -> None:
