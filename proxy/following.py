@@ -117,6 +117,7 @@ class FollowedSpool:
         batch = self._read(dead=dead, limit=1 if condemned else self.limit, condemned=condemned)
         if dead and not batch.records and not batch.more:
             self._close_lost(batch, spend_of, condemned)
+        batch.more = batch.more or (dead and not batch.last)
         return batch
 
     def _read(self, *, dead: bool, limit: int, condemned: str) -> Batch:
@@ -193,7 +194,6 @@ class FollowedSpool:
         limit = 1 if condemned else self.limit
         lost = list(self.open_calls.items())[:limit]
         batch.last = len(lost) == len(self.open_calls)
-        batch.more = not batch.last
         spend = (
             spend_of({charge[0] for _, admission in lost for charge in admission.record.get("R", [])})
             if lost

@@ -49,10 +49,11 @@ def many_calls() -> None:
         (499, "client_gone", ""),
         (500, "gateway_lost", ""),
     ]
-    for _ in range(120):
+    for _ in range(80):
         status, outcome, slug = random.choice(outcomes)
+        minute = random.choice([0, 1, 59, 60, 719, 720, 1500, 2879])
         shipped(
-            NOON + timedelta(seconds=random.randrange(2 * 86_400)),
+            NOON + timedelta(minutes=minute, seconds=random.randrange(60)),
             team=random.randrange(1, 3),
             ai_model=random.choice([None, 4]),
             status=status,

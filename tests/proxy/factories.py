@@ -45,3 +45,27 @@ def refused(
 def published(service: Service) -> Service:
     service.versions.create(number=1, state=VersionState.PUBLISHED, upstream_url="https://example.org")
     return service
+
+
+# Records of a spool, as a worker writes them ---------------------------------------------------------------------------
+def admitted_record(number: int, **changes: Any) -> dict[str, Any]:
+    """Call `number` of a test, admitted `number` milliseconds after noon of 25 November 2026."""
+    time_us = 1_795_608_000_000_000 + number * 1000
+    values = {"k": "a", "id": f"{number:032x}", "t": time_us, "team": 7, "app": 31, "key": 90, "sub": 12, "pv": 5}
+    values |= {"svc": 3, "ver": 4, "model": 2, "pkey": 8, "price": 118, "env": "live", "m": "POST"}
+    values |= {"p": "/v1/chat/completions", "s": 1, "cur": "USD", "in": 300, "R": [], "est": 75}
+    return values | changes
+
+
+def outcome_record(number: int, **changes: Any) -> dict[str, Any]:
+    values = {"k": "o", "id": f"{number:032x}", "st": 200, "ust": 200, "out": "answered", "slug": "", "ms": 812}
+    values |= {"fb": 640, "in": 300, "by": 1200, "it": 70, "ct": 10, "ot": 40, "us": "provider"}
+    values |= {"cost": 1000, "rev": 1500, "C": []}
+    return values | changes
+
+
+def refused_record(number: int, **changes: Any) -> dict[str, Any]:
+    values = admitted_record(number, k="r", st=402, slug="quota-exceeded", ms=0, asked={"units": {"calls": 1}})
+    for member in ("pkey", "price", "s", "cur", "R", "est"):
+        del values[member]
+    return values | changes
