@@ -13,6 +13,8 @@ from typing import Final
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES: Final = {character: value for value, character in enumerate(_ALPHABET)}
 _REF_CHARACTERS: Final = 16
+# Two characters at a step: an id is written for every call.
+_PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 
 
 def new_ref(kind: str) -> str:
@@ -53,11 +55,11 @@ os.register_at_fork(after_in_child=_forget_in_child)
 
 def request_id(call: uuid.UUID) -> str:
     """`req_` and 26 base32 characters, as `X-Request-Id` shows it."""
-    value, characters = call.int, []
-    for _ in range(26):
-        characters.append(_ALPHABET[value & 31])
-        value >>= 5
-    return "req_" + "".join(reversed(characters))
+    value, pairs = call.int, []
+    for _ in range(13):
+        pairs.append(_PAIRS[value & 1023])
+        value >>= 10
+    return "req_" + "".join(pairs[::-1])
 
 
 def call_id(text: str) -> uuid.UUID | None:

@@ -1,5 +1,7 @@
 """Who calls: a key in one of three headers, known by its HMAC. Memory only; the view has asked the directory before."""
 
+import os
+from hashlib import blake2b
 from typing import Final
 
 from rest_framework.authentication import BaseAuthentication
@@ -11,23 +13,40 @@ from proxy.inbound import InboundCall
 from proxy.request import GatewayRequest
 from teams import keys
 
+# 100 bytes each.
+_MOST_KNOWN: Final = 50_000
 _ACCEPTED: Final = ("Authorization: Bearer", "x-api-key", "x-goog-api-key")
 
 
-def digests(call: InboundCall, peppers: Peppers) -> list[bytes]:
-    """Of the presented key, under every pepper, the newest first. Raises 400 or 401."""
-    presented = _presented(call)
-    if not presented:
-        raise refuse("credentials-missing", accepted=list(_ACCEPTED))
-    if len(set(presented.values())) > 1:
-        raise refuse("credentials-conflict", sources=sorted(presented))
-    return peppers.digests(next(iter(presented.values())))
+class Digests:
+    """The HMACs of keys that were presented before, under a cheaper digest of this process alone.
 
+    A keyed BLAKE2 takes a fifth of the time of an HMAC. Neither the key nor anything that outlives the process is kept.
+    """
 
-def check(call: InboundCall) -> None:
-    """Before a look-up: a key whose checksum is wrong cannot exist."""
-    if not keys.parse(next(iter(_presented(call).values())).decode("latin-1")):
-        raise refuse("credentials-invalid")
+    def __init__(self, peppers: Peppers) -> None:
+        self._peppers = peppers
+        self._key = os.urandom(32)
+        self._known: dict[bytes, list[bytes]] = {}
+
+    def of(self, call: InboundCall) -> list[bytes]:
+        """Of the presented key, under every pepper, the newest first. Raises 400 or 401."""
+        presented = _presented(call)
+        if not presented:
+            raise refuse("credentials-missing", accepted=list(_ACCEPTED))
+        if len(presented) > 1 and len(set(presented.values())) > 1:
+            raise refuse("credentials-conflict", sources=sorted(presented))
+        secret = next(iter(presented.values()))
+        cheap = blake2b(secret, key=self._key, digest_size=32).digest()
+        known = self._known.get(cheap)
+        if known is None:
+            if not keys.parse(secret.decode("latin-1")):
+                # A key whose checksum is wrong cannot exist: no look-up, and nothing remembered.
+                raise refuse("credentials-invalid")
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[cheap] = known = self._peppers.digests(secret)
+        return known
 
 
 def _presented(call: InboundCall) -> dict[str, bytes]:

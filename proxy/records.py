@@ -5,7 +5,7 @@ from typing import Any, Final
 from proxy.inbound import InboundCall
 
 # Client strings in a record are bounded: a path of 8 KiB would make records that dwarf the rest.
-_PATH_CHARACTERS: Final = 500
+PATH_CHARACTERS: Final = 500
 
 
 def who(consumer: Any) -> dict[str, Any]:
@@ -18,4 +18,4 @@ def who(consumer: Any) -> dict[str, Any]:
 
 
 def where(call: InboundCall) -> dict[str, Any]:
-    return {"id": call.hex, "t": call.time_us, "m": call.method[:10], "p": call.path[:_PATH_CHARACTERS]}
+    return {"id": call.hex, "t": call.time_us, "m": call.method[:10], "p": call.path[:PATH_CHARACTERS]}

@@ -22,6 +22,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
 from apipark import changes, heartbeats, keyring
+from proxy.authentication import Digests
 from proxy.directory import Directory
 from proxy.handler import GatewayHandler
 from proxy.models import Spool as SpoolRow
@@ -86,7 +87,7 @@ class Worker:
             spool=spool,
             passage=Passage(spool, self.upstreams),
             rate=PlanRate(self._buckets),
-            peppers=keyring.peppers(),
+            digests=Digests(keyring.peppers()),
             limits=Limits(
                 settings.GATEWAY_MAX_BODY_BYTES, settings.GATEWAY_MAX_TARGET_BYTES, settings.GATEWAY_DEFAULT_MAX_TOKENS
             ),

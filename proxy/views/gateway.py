@@ -18,12 +18,11 @@ import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework.views import APIView
 
-from apipark.crypto import Peppers
 from apipark.problems import Problem, refuse
 from billing.standing import Admit, Refuse
 from billing.terms import Terms
-from proxy import authentication, calls, records, refusals, routing, shortages, standing
-from proxy.authentication import KeyAuthentication
+from proxy import calls, records, refusals, routing, shortages, standing
+from proxy.authentication import Digests, KeyAuthentication
 from proxy.catalogue import Catalogue, ServiceRoute
 from proxy.consumers import Consumer
 from proxy.coverage import Verdict, decide
@@ -61,7 +60,7 @@ class Ports:
     spool: Spool
     passage: Passage
     rate: PlanRate
-    peppers: Peppers
+    digests: Digests
     limits: Limits
     public_url: str
 
@@ -131,12 +130,11 @@ class ProxyView(APIView):
         ports = self._ports
         if len(call.raw_path) + len(call.raw_query) > ports.limits.target_bytes:
             raise refuse("request-too-large", limit=ports.limits.target_bytes)
-        digests = authentication.digests(call, ports.peppers)
+        digests = ports.digests.of(call)
         if ports.directory.closed:
             raise refuse("auth-unavailable", retry_after=5)
         consumer = ports.directory.known(digests[0])
         if consumer is None:
-            authentication.check(call)
             consumer = await ports.directory.consumer(digests)
         request = GatewayRequest(call, consumer)
         consumer, _ = self._authentication.authenticate(request)

@@ -19,8 +19,8 @@ django.setup()
 from allauth.account.models import EmailAddress
 
 from apipark import clock
-from billing import plans, subscriptions, tasks
-from billing.models import Allowance, Invoice, Limit, Plan, PlanVersion
+from billing import plans, tasks
+from billing.models import Allowance, Limit, Plan, PlanVersion
 from providers.models import AiModel, Service
 from proxy.models import Call
 from teams import applications, keys
@@ -61,18 +61,16 @@ def plan(
     for meter, included in (limits or {}).items():
         Limit.objects.create(version=version, meter=meter, included=included)
     plans.publish(version, actor=None)
-    return {"ref": made.ref, "name": name, "version": version.ref, "service": service}
+    return offered(made.slug)
 
 
-def withdraw(version: str) -> None:
-    plans.retire(PlanVersion.objects.get(ref=version), actor=None)
+def offered(plan: str) -> dict[str, str]:
+    made = Plan.objects.get(slug=plan)
+    return {"ref": made.ref, "name": made.name, "slug": plan, "service": made.services.get().slug}
 
 
-def subscribe(team: str, version: str) -> str:
-    made = subscriptions.subscribe(
-        Team.objects.get(ref=team), PlanVersion.objects.get(ref=version), actor=None, application=None
-    )
-    return made.ref
+def withdraw(plan: str) -> None:
+    plans.retire(PlanVersion.objects.get(plan__slug=plan, state=PlanVersion.State.PUBLISHED), actor=None)
 
 
 def move(**by: float) -> str:
@@ -83,26 +81,22 @@ def move(**by: float) -> str:
 
 
 def used(app: str) -> list[list[Any]]:
-    """Each allowance of the application's team: scope, meter, and what is used and lent together."""
+    """Each allowance of the application's team: scope, meter, since when, and what is used."""
     application = Application.objects.get(ref=app)
     subscribed = [f"sub:{pk}" for pk in application.team.subscriptions.values_list("pk", flat=True)]
     scopes = [*subscribed, f"team:{application.team_id}", f"app:{application.pk}"]
     found = Allowance.objects.filter(scope__in=scopes).order_by("id")
-    return [[each.scope, each.meter, each.used + each.leased] for each in found]
+    return [[each.scope, each.meter, each.period_start.isoformat(), each.used] for each in found if each.used]
 
 
 def rows(app: str) -> list[list[Any]]:
-    """Status and slug of each shipped call of the application, oldest first."""
+    """Status, slug and charges of each shipped call of the application, oldest first."""
     found = Call.objects.filter(application=Application.objects.get(ref=app).pk).order_by("pk")
-    return [list(each) for each in found.values_list("status", "slug")]
-
-
-def open_invoices(team: str) -> list[str]:
-    return list(Invoice.objects.unpaid().filter(team__ref=team).order_by("id").values_list("ref", flat=True))
+    return [list(each) for each in found.values_list("status", "slug", "charges")]
 
 
 _VERBS: dict[str, Callable[..., Any]] = {
-    verb.__name__: verb for verb in (person, team, plan, withdraw, subscribe, move, used, rows, open_invoices)
+    verb.__name__: verb for verb in (person, team, plan, offered, withdraw, move, used, rows)
 }
 
 

@@ -72,4 +72,4 @@ def test_a_refusal_is_raised_after_one_attempt_with_the_problem_readable(
     assert problem["links"]["fix"] in error.message
     # Long enough for the client's own repetitions, which begin after half a second.
     time.sleep(1.5)
-    assert soon(lambda: console("rows", app=refused["application"])) == [[402, "subscription-required"]]
+    assert soon(lambda: console("rows", app=refused["application"])) == [[402, "subscription-required", []]]
