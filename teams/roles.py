@@ -6,7 +6,7 @@ up there. What nobody is named for, nobody may.
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -20,6 +20,7 @@ from teams.models import ApiKey, Application, Membership, Person, Role, Team
 from teams.signed_in import PersonRequest
 
 View = Callable[..., HttpResponseBase]
+V = TypeVar("V", bound=View)
 
 
 class Action(models.TextChoices):
@@ -100,11 +101,19 @@ def requires(
             check(request, action, application_of(found))
             return view(request, found, *args, **kwargs)
 
-        guarded = login_required(checked)
-        guarded.action = action  # type: ignore[attr-defined]  # read by the sweep over all routes
-        return guarded
+        return names(action)(login_required(checked))
 
     return decorate
+
+
+def names(action: Action) -> Callable[[V], V]:
+    """Declare the act of a view that asks `check` itself, once it has found what it is about."""
+
+    def declare(view: V) -> V:
+        view.action = action  # type: ignore[attr-defined]  # read by the sweep over all routes
+        return view
+
+    return declare
 
 
 def check(request: HttpRequest, action: Action, application: Application | None = None) -> None:

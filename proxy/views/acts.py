@@ -30,37 +30,41 @@ from proxy.views.fix import address, enter, look, page
 from teams import applications
 from teams import details as billing_details
 from teams.models import Team
-from teams.roles import Action
+from teams.roles import Action, names
 from teams.roles import check as require
 from teams.signed_in import SignedInRequest, came_from
 
 Act = Callable[[SignedInRequest, ProblemType, Subject], HttpResponse | None]
 
 
-def _act(verb: Act) -> Callable[..., HttpResponse]:
-    """Find what the link is about within the person's teams, do it, and look again."""
+def _act(action: Action) -> Callable[[Act], Callable[..., HttpResponse]]:
+    """Find what the link is about within the person's teams, ask whether they may, do it, and look again."""
 
-    @never_cache
-    @login_required
-    @require_POST
-    @wraps(verb)
-    def view(request: HttpRequest, slug: str) -> HttpResponse:
-        here: SignedInRequest = request  # type: ignore[assignment]  # signed in, and in a team: by decorator and middleware
-        kind = PROBLEMS.get(slug)
-        if kind is None or "fix" not in kind.links:
-            raise Http404
-        subject = enter(here, kind)
-        try:
-            answer = verb(here, kind, subject)
-        except ValidationError as error:
-            messages.error(request, " ".join(error.messages))
-            answer = None
-        return answer or redirect(address(slug, subject))
+    def decorate(verb: Act) -> Callable[..., HttpResponse]:
+        @never_cache
+        @login_required
+        @require_POST
+        @wraps(verb)
+        def view(request: HttpRequest, slug: str) -> HttpResponse:
+            here: SignedInRequest = request  # type: ignore[assignment]  # signed in, and in a team: by decorator and middleware
+            kind = PROBLEMS.get(slug)
+            if kind is None or "fix" not in kind.links:
+                raise Http404
+            subject = enter(here, kind)
+            require(here, action, subject.application)
+            try:
+                answer = verb(here, kind, subject)
+            except ValidationError as error:
+                messages.error(request, " ".join(error.messages))
+                answer = None
+            return answer or redirect(address(slug, subject))
 
-    return view
+        return names(action)(view)
+
+    return decorate
 
 
-@_act
+@_act(Action.SUBSCRIBE_FREE)
 def subscribe(request: SignedInRequest, kind: ProblemType, subject: Subject) -> None:  # noqa: ARG001 (all acts are alike)
     form = SubscribeForm(request.POST)
     version = _version(form)
@@ -72,7 +76,7 @@ def subscribe(request: SignedInRequest, kind: ProblemType, subject: Subject) -> 
         messages.success(request, _("Asked for. The publisher decides; calls are refused until then."))
 
 
-@_act
+@_act(Action.SUBSCRIBE_FREE)
 def change_plan(request: SignedInRequest, kind: ProblemType, subject: Subject) -> None:
     form = ChangeForm(request.POST)
     version = _version(form)
@@ -85,10 +89,9 @@ def change_plan(request: SignedInRequest, kind: ProblemType, subject: Subject) -
 
 
 @sensitive_post_parameters()
-@_act
+@_act(Action.PAY)
 def card(request: SignedInRequest, kind: ProblemType, subject: Subject) -> HttpResponse | None:
     """The new card takes the place of the one that fails, and open invoices are tried with it at once."""
-    require(request, Action.PAY)
     form = CardForm(request.POST)
     if not form.is_valid():
         return page(request, kind, subject, card_form=form)
@@ -105,18 +108,16 @@ def card(request: SignedInRequest, kind: ProblemType, subject: Subject) -> HttpR
     return None
 
 
-@_act
+@_act(Action.PAY)
 def make_default(request: SignedInRequest, kind: ProblemType, subject: Subject) -> None:  # noqa: ARG001
-    require(request, Action.PAY)
     rows = PaymentMethod.objects.filter(team=subject.team).on_file()
     method = get_object_or_404(rows, ref=_ref(request))
     payment_methods.set_default(method, actor=request.user)
     messages.success(request, _("%(method)s pays from now on.") % {"method": method})
 
 
-@_act
+@_act(Action.PAY)
 def pay(request: SignedInRequest, kind: ProblemType, subject: Subject) -> None:  # noqa: ARG001
-    require(request, Action.PAY)
     invoice = get_object_or_404(Invoice.objects.filter(team=subject.team), ref=_ref(request))
     method = default_method(subject.team, clock.now())
     if method is None:
@@ -131,9 +132,8 @@ def pay(request: SignedInRequest, kind: ProblemType, subject: Subject) -> None: 
         messages.error(request, _("The payment could not be tried. Nothing was charged."))
 
 
-@_act
+@_act(Action.CAPS)
 def raise_cap(request: SignedInRequest, kind: ProblemType, subject: Subject) -> HttpResponse | None:
-    require(request, Action.CAPS)
     cap = ways.cap(subject, look(subject, kind))
     if cap is None:
         return None
@@ -145,18 +145,16 @@ def raise_cap(request: SignedInRequest, kind: ProblemType, subject: Subject) -> 
     return None
 
 
-@_act
+@_act(Action.CAPS)
 def lift_cap(request: SignedInRequest, kind: ProblemType, subject: Subject) -> None:
-    require(request, Action.CAPS)
     cap = ways.cap(subject, look(subject, kind))
     if cap:
         caps.lift_cap(cap, actor=request.user)
         messages.success(request, _("The cap is lifted."))
 
 
-@_act
+@_act(Action.PAY)
 def resume(request: SignedInRequest, kind: ProblemType, subject: Subject) -> None:
-    require(request, Action.PAY)
     subscription = ways.subscription_of(subject, look(subject, kind))
     if subscription is None:
         raise Http404
@@ -164,18 +162,16 @@ def resume(request: SignedInRequest, kind: ProblemType, subject: Subject) -> Non
     messages.success(request, _("The subscription goes on."))
 
 
-@_act
+@_act(Action.APPLICATIONS)
 def switch_on(request: SignedInRequest, kind: ProblemType, subject: Subject) -> None:  # noqa: ARG001
     if subject.application is None:
         raise Http404
-    require(request, Action.APPLICATIONS, subject.application)
     applications.resume(subject.application, actor=request.user, address=came_from(request))
     messages.success(request, _("%(application)s is switched on.") % {"application": subject.application.name})
 
 
-@_act
+@_act(Action.PAY)
 def details(request: SignedInRequest, kind: ProblemType, subject: Subject) -> HttpResponse | None:
-    require(request, Action.PAY)
     form = DetailsForm(request.POST, instance=Team.objects.get(pk=subject.team.pk))
     if not form.is_valid():
         return page(request, kind, subject, details_form=form)

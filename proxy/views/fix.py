@@ -28,7 +28,7 @@ from proxy.forms import AskForm, RaiseCapForm
 from proxy.subjects import Subject
 from proxy.trying_again import command
 from teams.models import Membership
-from teams.roles import Action, may, people_who_may, stand_in
+from teams.roles import Action, may, names, people_who_may, stand_in
 from teams.signed_in import SignedInRequest
 
 # What cannot be asked of the database: which key was presented.
@@ -45,6 +45,7 @@ def fix(request: HttpRequest, slug: str) -> HttpResponse:
     return page(here, kind, enter(here, kind))
 
 
+@names(Action.SEE)
 @never_cache
 @login_required
 @require_POST
@@ -59,6 +60,7 @@ def check(request: SignedInRequest, slug: str) -> HttpResponse:
     return redirect(_place(finding.problem, subject))
 
 
+@names(Action.SEE)
 @never_cache
 @login_required
 @require_POST

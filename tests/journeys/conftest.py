@@ -1,4 +1,7 @@
-"""One installation for all journeys: they run one after another, since time moves for all of them."""
+"""One installation for all journeys: they run one after another, since time moves for all of them.
+
+Sweeps that need no server of their own stay apart from them.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +13,7 @@ from tests.journeys.installation import Console, Installation, running
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if Path(__file__).parent in item.path.parents and "installation" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.server)
             item.add_marker(pytest.mark.xdist_group("journeys"))
 

@@ -7,9 +7,16 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from teams.roles import Action
 
-_APPS = {"analytics", "billing", "providers", "teams"}
-# Sets a cookie of the browser, for strangers too.
-_PUBLIC = {"teams:theme"}
+_APPS = {"analytics", "billing", "providers", "proxy", "teams"}
+# For strangers too. What they show of an account is asked for by the id in the link, within the person's own teams.
+_PUBLIC = {
+    "proxy:contact",
+    "proxy:fix",
+    "proxy:problem-detail",
+    "proxy:problem-list",
+    "proxy:problem-type",
+    "teams:theme",  # a cookie of the browser
+}
 
 
 def _routes(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -26,6 +33,10 @@ ROUTES = dict(_routes(get_resolver()))
 @pytest.mark.parametrize("name", sorted(ROUTES.keys() - _PUBLIC))
 def test_every_page_names_its_act(name: str) -> None:
     assert isinstance(getattr(ROUTES[name].callback, "action", None), Action)
+
+
+def test_public_pages_exist() -> None:
+    assert ROUTES.keys() >= _PUBLIC
 
 
 def test_every_app_has_pages() -> None:
