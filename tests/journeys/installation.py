@@ -33,9 +33,9 @@ _OURS = {
 class Console:
     """A process beside the web that does what an operator may do; see `tests/journeys/hands.py`."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self, environment: dict[str, str], hands: str = "tests.journeys.hands") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.journeys.hands"],
+            [sys.executable, "-m", hands],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
