@@ -1,0 +1,55 @@
+"""Gateways that tests share: four workers on each database, and one worker with short patience for single calls."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import postgres
+from tests.fakes.upstream import Upstream
+from tests.gateway.outcomes import BEHAVIOURS
+from tests.gateway.running import Gateway, running
+
+_ALL = ("valkey", "shipper", "web", "worker")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of one gateway run one after another, on the same worker of pytest."""
+    for item in items:
+        if Path(__file__).parent not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.server)
+        on_postgres = "gateway_on_postgres" in item.nodeid or "[postgres" in item.nodeid
+        item.add_marker(pytest.mark.xdist_group("gateway-postgres" if on_postgres else "gateway-sqlite"))
+        if on_postgres:
+            item.add_marker(pytest.mark.postgres)
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[Upstream]:
+    with Upstream(BEHAVIOURS) as listening:
+        yield listening
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def gateway(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, upstream: Upstream
+) -> Iterator[Gateway]:
+    """Four workers, with everything that runs beside them."""
+    folder = tmp_path_factory.mktemp("gateway") / "data"
+    folder.mkdir()
+    if request.param == "sqlite":
+        with running(folder, upstream, workers=4, parts=_ALL) as started:
+            yield started
+        return
+    with postgres.running() as database, running(folder, upstream, workers=4, parts=_ALL, postgres=database) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def single(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[Gateway]:
+    """One worker that waits a second for an upstream."""
+    folder = tmp_path_factory.mktemp("single") / "data"
+    folder.mkdir()
+    with running(folder, upstream, workers=1, GATEWAY_IDLE_TIMEOUT="1", GATEWAY_CONNECT_TIMEOUT="1") as started:
+        yield started

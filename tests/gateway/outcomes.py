@@ -1,0 +1,88 @@
+"""What the fake upstream can do, by name."""
+
+import asyncio
+
+from tests.fakes.upstream import USAGE, Behaviour, Line, chat_answer, event, word
+
+_JSON = ("Content-Type", "application/json")
+_EVENTS = ("Content-Type", "text/event-stream")
+
+
+def _status(status: int) -> Behaviour:
+    async def answer(line: Line) -> None:
+        await line.answer(status, b'{"error": {"message": "no"}}', _JSON)
+
+    return answer
+
+
+async def slow(line: Line) -> None:
+    await asyncio.sleep(0.4)
+    await line.answer(200, chat_answer(USAGE) if line.request.target.startswith("/v1/") else b"slow", _JSON)
+
+
+async def never(line: Line) -> None:
+    await asyncio.sleep(30)
+
+
+async def reset(line: Line) -> None:
+    line.reset()
+
+
+async def closed(line: Line) -> None:
+    """After it read the request."""
+    line.cut()
+
+
+async def cut(line: Line) -> None:
+    await line.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\n0123456789")
+    line.cut()
+
+
+async def trickle(line: Line) -> None:
+    """Ten bytes at once, and on and on."""
+    await line.begin_chunked(("Content-Type", "text/plain"))
+    for _ in range(100):
+        await line.chunk(b"0123456789")
+        await asyncio.sleep(0.2)
+
+
+async def unreported(line: Line) -> None:
+    await line.answer(200, chat_answer(None), _JSON)
+
+
+async def free(line: Line) -> None:
+    """A reported nothing is a nothing."""
+    await line.answer(200, chat_answer({"prompt_tokens": 0, "completion_tokens": 0}), _JSON)
+
+
+async def stream(line: Line) -> None:
+    await line.begin_chunked(_EVENTS)
+    for _ in range(3):
+        await line.chunk(word())
+        await asyncio.sleep(0.15)
+    await line.chunk(event({"choices": [], "usage": USAGE}))
+    await line.chunk(event(b"[DONE]"))
+    await line.send(b"0\r\n\r\n")
+
+
+async def stream_cut(line: Line) -> None:
+    await line.begin_chunked(_EVENTS)
+    for _ in range(3):
+        await line.chunk(word())
+    await asyncio.sleep(0.1)
+    line.cut()
+
+
+BEHAVIOURS: dict[str, Behaviour] = {
+    "slow": slow,
+    "never": never,
+    "reset": reset,
+    "closed": closed,
+    "cut": cut,
+    "trickle": trickle,
+    "unreported": unreported,
+    "free": free,
+    "stream": stream,
+    "stream-cut": stream_cut,
+    **{f"status-{status}": _status(status) for status in (301, 400, 401, 402, 403, 404, 422, 429, 500, 503)},
+}

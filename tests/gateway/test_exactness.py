@@ -1,0 +1,68 @@
+"""Exactly the limit is admitted, and nothing is lost, whoever dies."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.upstream import Upstream
+from tests.gateway.client import Load, lasting, times
+from tests.gateway.running import Gateway
+from tests.journeys.installation import soon
+
+LIMIT = 1_000
+
+
+async def test_a_limit_of_1000_calls_admits_1000_from_64_clients_on_four_workers(gateway: Gateway) -> None:
+    story = gateway.story({"calls": LIMIT})
+    load = Load(gateway.port, story.call())
+
+    await load.run(64, times(LIMIT + 300))
+
+    answers = Counter((answer.status, answer.slug) for answer in load.answers)
+    assert answers == {(200, ""): LIMIT, (402, "quota-exceeded"): 300}
+    assert len(story.at_upstream()) == LIMIT
+    assert story.violations(load.answers) == []
+    books = story.books()
+    (calls,) = books["allowances"]
+    assert (calls["used"], calls["leased"]) == (LIMIT, 0)
+    assert len({call["worker"] for call in books["calls"]}) == gateway.workers
+
+
+@pytest.fixture
+def delayed(upstream: Upstream) -> Iterator[None]:
+    upstream.delay_s = 0.02
+    yield
+    upstream.delay_s = 0.0
+
+
+@pytest.mark.usefixtures("delayed")
+async def test_nothing_is_lost_or_doubled_when_parts_are_killed_under_load(gateway: Gateway) -> None:
+    story = gateway.story({"calls": 100_000, "bytes": 10**9})
+    load = Load(gateway.port, story.call())
+    before = set(gateway.hands("open_spools"))
+
+    async def nemesis() -> None:
+        for victim in ("web", "shipper", "web", "worker", "shipper", "web"):
+            await asyncio.sleep(0.5)
+            if victim == "web":
+                os.kill(gateway.web_pids()[0], signal.SIGKILL)
+            else:
+                gateway.kill(victim)
+                gateway.start(victim)
+
+    await asyncio.gather(load.run(24, lasting(4.0), pause_s=0.02), nemesis())
+
+    assert load.broken > 0
+    assert {answer.status for answer in load.answers} == {200}
+    assert soon(lambda: len(gateway.hands("open_spools")) == gateway.workers, 10), "dead spools stay open"
+    assert story.violations(load.answers) == []
+    assert gateway.hands("leased") == 0
+    dead = before - set(gateway.hands("open_spools"))
+    lost = [call for call in story.books()["calls"] if call["outcome"] == "gateway_lost"]
+    assert len(dead) >= 3
+    assert lost
+    assert {call["worker"] for call in lost} <= dead
