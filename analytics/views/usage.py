@@ -1,4 +1,4 @@
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -54,8 +54,18 @@ def _filters(request: SignedInRequest, team: Team) -> reports.Filters:
     application, service = request.GET.get("application"), request.GET.get("service")
     return reports.Filters(
         application=get_object_or_404(Application, team=team, ref=application) if application else None,
-        service=get_object_or_404(Service, slug=service) if service else None,
+        service=_service(request, team, service) if service else None,
     )
+
+
+def _service(request: SignedInRequest, team: Team, slug: str) -> Service:
+    """One that the person may see, or that the team called while it still could. Raises Http404."""
+    visible = Service.objects.visible_to(request.user).filter(slug=slug).first()
+    called = (each for each in reports.services_called(team, clock.now()) if each.slug == slug)
+    found = visible or next(called, None)
+    if found is None:
+        raise Http404
+    return found
 
 
 def _subscription(request: SignedInRequest, team: Team) -> Subscription | None:
