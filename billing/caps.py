@@ -37,7 +37,7 @@ def set_cap(
     cap = Cap(team=team, meter=meter, period=period, limit=limit, **scope)
     cap.full_clean()
     cap.save()
-    audit.record(team=team, actor=actor, action="cap.set", target=cap, after={"limit": limit})
+    audit.record(team=team, actor=actor, action="cap.set", target=cap, after=_facts(cap))
     _hold(cap, limit)
     return cap
 
@@ -51,23 +51,35 @@ def raise_cap(cap: Cap, limit: int, *, actor: User) -> Cap:
 
 
 @transaction.atomic
-def lift_cap(cap: Cap, *, actor: User) -> None:
+def lift_cap(cap: Cap, *, actor: User, reason: str = "", address: str | None = None) -> None:
     locked = _live(cap)
     locked.lifted_at = clock.now()
     locked.save(update_fields=["lifted_at"])
-    audit.record(team=locked.team, actor=actor, action="cap.lifted", target=locked, before={"limit": locked.limit})
+    audit.record(
+        team=locked.team,
+        actor=actor,
+        action="cap.lifted",
+        target=locked,
+        before=_facts(locked),
+        reason=reason,
+        address=address,
+    )
     _hold(locked, None)
 
 
 def _change(cap: Cap, limit: int, actor: User) -> Cap:
-    before, cap.limit = cap.limit, limit
+    before = _facts(cap)
+    cap.limit = limit
     cap.full_clean()
     cap.save(update_fields=["limit"])
-    audit.record(
-        team=cap.team, actor=actor, action="cap.changed", target=cap, before={"limit": before}, after={"limit": limit}
-    )
+    audit.record(team=cap.team, actor=actor, action="cap.changed", target=cap, before=before, after=_facts(cap))
     _hold(cap, limit)
     return cap
+
+
+def _facts(cap: Cap) -> dict[str, object]:
+    """What its limit counts stands beside it: without, nobody could read the number."""
+    return {"meter": cap.meter, "period": cap.period, "limit": cap.limit}
 
 
 def _hold(cap: Cap, limit: int | None) -> None:

@@ -66,7 +66,9 @@ def subscribe(
     return _after_attempt(subscription, attempt, actor)
 
 
-def approve(subscription: Subscription, *, actor: User | None) -> Subscription:
+def approve(
+    subscription: Subscription, *, actor: User | None, reason: str = "", address: str | None = None
+) -> Subscription:
     """The publisher agrees: it begins now, or when it was meant to begin later."""
     now = clock.now()
     with transaction.atomic(durable=True):
@@ -74,7 +76,7 @@ def approve(subscription: Subscription, *, actor: User | None) -> Subscription:
         locked.approval = Subscription.Approval.GRANTED
         locked.starts_at = locked.anchor = max(locked.starts_at, now)
         locked.save(update_fields=["approval", "starts_at", "anchor"])
-        _write_down(locked, "subscription.approved", actor)
+        _write_down(locked, "subscription.approved", actor, reason, address=address)
         attempt = _bill_first(locked, now)
     return _after_attempt(locked, attempt, actor)
 
@@ -430,7 +432,14 @@ def _waiting(subscription: Subscription) -> Subscription:
 
 
 def _write_down(
-    subscription: Subscription, action: str, actor: User | None, reason: str = "", *, before: str = "", after: str = ""
+    subscription: Subscription,
+    action: str,
+    actor: User | None,
+    reason: str = "",
+    *,
+    before: str = "",
+    after: str = "",
+    address: str | None = None,
 ) -> None:
     audit.record(
         team=subscription.team,
@@ -440,6 +449,7 @@ def _write_down(
         before={"plan": before} if before else None,
         after={"plan": after} if after else None,
         reason=reason,
+        address=address,
     )
     changes.announce("subscription", subscription.pk)
 

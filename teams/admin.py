@@ -21,7 +21,7 @@ from apipark import clock
 from apipark.columns import badge, itself, linked, moment, neighbour, prose, state
 from apipark.model_admin import ConsoleAdmin, ConsoleForm, ConsoleInline, KeptAdmin, ReadOnlyAdmin, ReadOnlyInline
 from apipark.verbs import verb
-from teams import applications, keys, suspension
+from teams import applications, keys, suspension, wording
 from teams.models import ApiKey, Application, AuditEvent, Membership, Team, User
 from teams.signed_in import SignedInRequest
 
@@ -406,13 +406,13 @@ class AuditEventAdmin(ReadOnlyAdmin[AuditEvent]):
     list_display = (
         moment("at", gettext_lazy("when")),
         "actor_name",
-        "action",
+        "told",
         "object_name",
         neighbour("team", gettext_lazy("team")),
         prose("reason", gettext_lazy("reason")),
         "address",
     )
-    list_display_links = ("action",)
+    list_display_links = ("told",)
     list_filter = (("at", admin.DateFieldListFilter), "object_kind")
     list_select_related = ("team",)
     search_fields = ("object_name", "object_ref", "actor_name", "action", "reason")
@@ -420,7 +420,19 @@ class AuditEventAdmin(ReadOnlyAdmin[AuditEvent]):
     fieldsets = (
         (
             gettext_lazy("Change"),
-            {"fields": ("at", "actor_name", "action", "object_kind", "object_name", "object_ref", "reason", "address")},
+            {
+                "fields": (
+                    "at",
+                    "actor_name",
+                    "told",
+                    "action",
+                    "object_kind",
+                    "object_name",
+                    "object_ref",
+                    "reason",
+                    "address",
+                )
+            },
         ),
         (gettext_lazy("Before and after"), {"fields": ("was", "is_now")}),
         (
@@ -431,10 +443,14 @@ class AuditEventAdmin(ReadOnlyAdmin[AuditEvent]):
             },
         ),
     )
-    readonly_fields = ("was", "is_now")
+    readonly_fields = ("told", "was", "is_now")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
         return super().get_queryset(request).select_related("actor")
+
+    @admin.display(description=gettext_lazy("what"), ordering="action")
+    def told(self, event: AuditEvent) -> str:
+        return wording.what(event)
 
     @admin.display(description=gettext_lazy("before"))
     def was(self, event: AuditEvent) -> str:

@@ -145,7 +145,7 @@ class Cap(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_meter_display()} · {self.scope}"
+        return f"{self.get_meter_display()} · {self.api_key or self.application or self.team}"
 
     @property
     def scope(self) -> str:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import override
 from django.views.decorators.http import require_safe
 
-from teams import people
+from teams import people, wording
 from teams.forms import AccountForm
 from teams.models import AuditEvent, Membership, Role, User
 from teams.roles import ROLES, TABLE, Action, requires
@@ -28,7 +28,7 @@ def members(request: SignedInRequest) -> HttpResponse:
 @requires(Action.SEE_CHANGES)
 @require_safe
 def changes(request: SignedInRequest) -> HttpResponse:
-    events = AuditEvent.objects.filter(team=request.team).order_by("-number")
+    events = AuditEvent.objects.filter(team=request.team).select_related("team").order_by("-number")
     if before := request.GET.get("before"):
         # Fits the column; SQLite would fail on a larger number.
         if not (before.isascii() and before.isdigit() and len(before) < 19):
@@ -36,7 +36,8 @@ def changes(request: SignedInRequest) -> HttpResponse:
         events = events.filter(number__lt=int(before))
     rows = list(events[: _EVENTS_A_PAGE + 1])
     older = rows[_EVENTS_A_PAGE - 1].number if len(rows) > _EVENTS_A_PAGE else None
-    context = {"events": rows[:_EVENTS_A_PAGE], "older": older, "paged": bool(before)}
+    told = [(event, wording.what(event), list(wording.differences(event))) for event in rows[:_EVENTS_A_PAGE]]
+    context = {"events": told, "older": older, "paged": bool(before)}
     return render(request, "teams/audit_list.html", context)
 
 
