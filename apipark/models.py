@@ -1,6 +1,8 @@
 """The few tables that belong to no app."""
 
 from django.db import models
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 
 class Change(models.Model):
@@ -21,14 +23,15 @@ class TestClock(models.Model):
     __test__ = False  # not a test, whatever pytest thinks of the name
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
-    offset_s = models.PositiveBigIntegerField("ahead by, in seconds", default=0)
+    offset_s = models.PositiveBigIntegerField(_("ahead by, in seconds"), default=0)
 
     class Meta:
-        verbose_name = "test clock"
+        verbose_name = _("test clock")
+        verbose_name_plural = _("test clock")
         constraints = [models.CheckConstraint(condition=models.Q(id=1), name="apipark_testclock_one_row")]
 
     def __str__(self) -> str:
-        return f"{self.offset_s} s ahead"
+        return gettext("Test clock")
 
 
 class Installation(models.Model):

@@ -39,6 +39,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'test clock',
+                'verbose_name_plural': 'test clock',
                 'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='apipark_testclock_one_row')],
             },
         ),
