@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from django.db import DatabaseError, InterfaceError, connection
@@ -28,6 +28,10 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 _POLL_S: Final = 0.5
+# A database that hangs fails nobody: it is waited for so long, then what waits behind it is told at once.
+_DEADLINE_S: Final = 2.0
+# The whole catalogue, at the start beside other workers that start.
+_CATALOGUE_DEADLINE_S: Final = 30.0
 # Rows commit out of the order of their ids: each read looks so far back for ones not seen yet.
 _LOOK_BACK: Final = timedelta(seconds=30)
 # Keys that do not exist, remembered for a second: a flood of them costs one look-up each.
@@ -51,6 +55,7 @@ class Directory:
         self._seen: dict[int, datetime] = {}
         self._read_at = _boot_time()
         self._wake = asyncio.Event()
+        self._stuck: asyncio.Future[Any] | None = None
         self._on_allowance: list[Callable[[], None]] = []
         self.catalogue = Catalogue()
 
@@ -60,10 +65,10 @@ class Directory:
     async def start(self) -> None:
         """Before the first call. Raises Unavailable."""
         since = datetime.now(UTC)
-        await self._database(clock.refresh)
-        self.catalogue = await self._database(catalogue.load)
+        await self._database(clock.refresh, _CATALOGUE_DEADLINE_S)
+        self.catalogue = await self._database(catalogue.load, _CATALOGUE_DEADLINE_S)
         # What changed while the catalogue was read is read again by the first look.
-        self._seen = await self._database(lambda: dict(_changes_before(since)))
+        self._seen = await self._database(lambda: dict(_changes_before(since)), _CATALOGUE_DEADLINE_S)
 
     def known(self, digest: bytes) -> Consumer | None:
         return self._consumers.get(digest)
@@ -138,13 +143,14 @@ class Directory:
             lambda: list(Change.objects.filter(at__gte=since).values_list("pk", "at", "kind", "object_id"))
         )
         fresh = [(kind, object_id) for pk, _at, kind, object_id in rows if pk not in self._seen]
-        self._seen = {pk: at for pk, at, _kind, _object in rows}
+        for kind, object_id in fresh:
+            self._drop(kind, object_id)
         if any(kind == "clock" for kind, _ in fresh):
             await self._database(clock.refresh)
         if any(kind == "catalogue" for kind, _ in fresh):
-            self.catalogue = await self._database(catalogue.load)
-        for kind, object_id in fresh:
-            self._drop(kind, object_id)
+            self.catalogue = await self._database(catalogue.load, _CATALOGUE_DEADLINE_S)
+        # Last: what could not be read above is fresh again at the next look. To drop an entry twice is harmless.
+        self._seen = {pk: at for pk, at, _kind, _object in rows}
         self._read_at = _boot_time()
 
     def _drop(self, kind: str, object_id: int) -> None:
@@ -159,9 +165,22 @@ class Directory:
             del self._consumers[digest]
         self._unknown.clear()
 
-    async def _database(self, work: Callable[[], T]) -> T:
+    async def ask(self, work: Callable[[], T]) -> T:
+        """On the look-up thread. Raises Unavailable, at once while the thread waits for a database that hangs."""
+        return await self._database(work)
+
+    async def _database(self, work: Callable[[], T], deadline_s: float = _DEADLINE_S) -> T:
+        if self._stuck is not None and not self._stuck.done():
+            raise Unavailable
+        future = asyncio.get_running_loop().run_in_executor(self._executor, _read, work)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._executor, _read, work)
+            async with asyncio.timeout(deadline_s):
+                return await asyncio.shield(future)
+        except TimeoutError as error:
+            self._stuck = future
+            # Nobody awaits it any more; its failure is no news.
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise Unavailable from error
         except (DatabaseError, InterfaceError) as error:
             raise Unavailable from error
 

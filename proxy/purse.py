@@ -12,12 +12,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.db import DatabaseError, InterfaceError, connection
 
+from apipark import clock
 from billing import leases
+from billing.models import Lease
 from billing.terms import AllowanceSpec
+from proxy.models import Spool
 
 T = TypeVar("T")
 _DATABASE_ERRORS: Final = (DatabaseError, InterfaceError)
@@ -28,6 +31,8 @@ _EXHAUSTED_S: Final = 1.0
 # Units lent to others come back within a second when idle: the last ones are not lost to a premature refusal.
 _WAIT_S: Final = 2.0
 _POLL_S: Final = 0.05
+# The shipper shows itself every 5 s. When it does not, what seems to be held may long be used: that is our failure.
+_SHIPPED_WITHIN: Final = timedelta(seconds=10)
 # Callers waiting for units in one worker; beyond it new ones are shed.
 _MOST_WAITING: Final = 1_000
 
@@ -120,6 +125,8 @@ class Purse:
         self.live_workers = 1
         # Whether the last acquire failed for a reason of ours; shown as degraded.
         self.degraded = False
+        self._failed_at = float("-inf")
+        self._stuck: asyncio.Future[Any] | None = None
 
     async def reserve(self, wants: Sequence[tuple[AllowanceSpec, int]], time_us: int) -> Held:
         """All or nothing. Raises Shortage or Unavailable."""
@@ -141,6 +148,9 @@ class Purse:
 
     async def tick(self) -> None:
         """Once a second: give back what was idle, and all of periods that are over."""
+        if self.degraded and not await self._answers():
+            # What is lent already is all there is to spend now.
+            return
         back: dict[int, int] = {}
         for pool in self._pools.values():
             pool.demand, pool.taken = pool.taken, 0
@@ -187,20 +197,31 @@ class Purse:
                 pool.waiting_units -= units
 
     async def _fetch(self, parts: list[tuple[Pool, int]]) -> None:
-        give_up = time.monotonic() + _WAIT_S
+        began = time.monotonic()
         while True:
             async with self._turn:
                 if _enough(parts):
                     _deduct(parts)
                     return
                 _raise_if_known_exhausted(parts)
+                if self._failed_at - began > self._deadline_s / 2:
+                    # One after the other, many callers would wait a deadline each.
+                    raise Unavailable("the database did not lend to another caller either")
                 shortage = await self._acquire(parts)
                 if shortage is None:
                     _deduct(parts)
                     return
-            if shortage.exhausted or time.monotonic() > give_up:
+            if shortage.exhausted:
+                raise shortage
+            if time.monotonic() - began > _WAIT_S:
+                await self._insist_on_shipping(shortage)
                 raise shortage
             await asyncio.sleep(_POLL_S)
+
+    async def _insist_on_shipping(self, shortage: Shortage) -> None:
+        allowance_id = shortage.state.allowance_id
+        if await self._database(lambda: _holders_unshipped(allowance_id)):
+            raise Unavailable("what others used is not booked")
 
     async def _acquire(self, parts: list[tuple[Pool, int]]) -> Shortage | None:
         """One transaction for all that is missing."""
@@ -224,6 +245,13 @@ class Purse:
             pool.exhausted_at, pool.exhausted_state = time.monotonic(), outcome.state
         return Shortage(pool.spec, units, outcome.state, exhausted)
 
+    async def _answers(self) -> bool:
+        try:
+            await self._database(_ask_nothing)
+        except Unavailable:
+            return False
+        return True
+
     async def _give_back(self, back: dict[int, int]) -> None:
         try:
             await self._database(lambda: leases.give_back(self._worker, back))
@@ -233,19 +261,38 @@ class Purse:
 
     async def _database(self, work: Callable[[], T], late: Callable[[T], None] | None = None) -> T:
         """On the thread for leases, within the deadline; a success that comes late is credited."""
+        if self._stuck is not None and not self._stuck.done():
+            self._failed_at = time.monotonic()
+            raise Unavailable("the database still does not answer")
         future = asyncio.get_running_loop().run_in_executor(self._executor, _closing_broken_connections, work)
         try:
             async with asyncio.timeout(self._deadline_s):
                 result = await asyncio.shield(future)
         except TimeoutError as error:
-            self.degraded = True
-            future.add_done_callback(lambda done: late(done.result()) if late and _succeeded(done) else None)
+            self._fail()
+            self._stuck = future
+            future.add_done_callback(lambda done: late(done.result()) if _succeeded(done) and late else None)
             raise Unavailable("the database did not answer in time") from error
         except _DATABASE_ERRORS as error:
-            self.degraded = True
+            self._fail()
             raise Unavailable("the database cannot be reached") from error
         self.degraded = False
         return result
+
+    def _fail(self) -> None:
+        self.degraded, self._failed_at = True, time.monotonic()
+
+
+def _holders_unshipped(allowance_id: int) -> bool:
+    """A worker that holds units of it has not been looked at by its shipper for too long: what it used is not known."""
+    holders = Lease.objects.filter(allowance=allowance_id, outstanding__gt=0).values("worker")
+    seen_before = clock.now() - _SHIPPED_WITHIN
+    return Spool.objects.filter(worker__in=holders, state=Spool.State.OPEN, heartbeat_at__lt=seen_before).exists()
+
+
+def _ask_nothing() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
 
 
 def _enough(parts: list[tuple[Pool, int]]) -> bool:

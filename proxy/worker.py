@@ -19,11 +19,11 @@ from typing import Any, Final
 import redis.asyncio
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 
 from apipark import changes, heartbeats, keyring
 from proxy.authentication import Digests
-from proxy.directory import Directory
+from proxy.directory import Directory, Unavailable
 from proxy.handler import GatewayHandler
 from proxy.models import Spool as SpoolRow
 from proxy.passage import Passage
@@ -130,8 +130,8 @@ class Worker:
         while True:
             await asyncio.sleep(_TICK_S)
             await self.purse.tick()
-            with contextlib.suppress(DatabaseError, InterfaceError):
-                live = await asyncio.get_running_loop().run_in_executor(self._reads, _live_workers)
+            with contextlib.suppress(Unavailable):
+                live = await self.directory.ask(_live_workers)
                 self.purse.live_workers = self._buckets.workers = max(1, live)
             heartbeats.touch(
                 settings.HEARTBEAT_DIR, f"web-{os.getpid()}", degraded=self._degraded(), closed=self._closed()
