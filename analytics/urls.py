@@ -7,5 +7,6 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("usage/", usage.usage, name="usage"),
     path("calls/", calls.index, name="call-list"),
+    path("calls/export/", calls.export_list, name="call-export"),
     path("calls/<str:request_id>/", calls.detail, name="call-detail"),
 ]

@@ -1,12 +1,13 @@
 """Charts and words for the figures of `reports.Usage`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from typing import Final
 
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
 from analytics.models import CallRollup
 from analytics.reports import Measures, Usage
@@ -83,8 +84,56 @@ def causes(usage: Usage) -> list[tuple[str, int]]:
     return sorted((cause for cause in found if cause[1]), key=lambda cause: -cause[1])
 
 
+_Part = tuple[str, str, Callable[[Measures], int]]
+STEPS: Final = {
+    CallRollup.Size.MINUTE: gettext_lazy("by minute"),
+    CallRollup.Size.HOUR: gettext_lazy("by hour"),
+    CallRollup.Size.DAY: gettext_lazy("by day"),
+}
+# What of the histogram a filter by status leaves.
+STATUS_SERIES: Final[Mapping[str, Sequence[str]]] = {
+    "": ("2xx", "4xx", "429", "402", "5xx"),
+    "2xx": ("2xx",),
+    "4xx": ("4xx", "429", "402"),
+    "402": ("402",),
+    "429": ("429",),
+    "5xx": ("5xx",),
+}
+
+
+def histogram(usage: Usage, status: str = "") -> list[Chart]:
+    """Calls in bars: those that were answered, and on a scale of their own those that were not."""
+    parts: dict[str, _Part] = {
+        "2xx": (_("Answered"), "c1", lambda m: m.answered),
+        "4xx": (_("Other 4xx"), "c-quiet", lambda m: m.status_4xx),
+        "429": (_("Too many, 429"), "c2", lambda m: m.status_429),
+        "402": (_("Refused, 402"), "c-warn", lambda m: m.status_402),
+        "5xx": (_("5xx"), "c-bad", lambda m: m.status_5xx),
+    }
+    shown = [parts[name] for name in STATUS_SERIES[status]]
+    groups = [
+        (_("Answered calls"), [part for part in shown if part is parts["2xx"]]),
+        (_("Other calls"), [part for part in shown if part is not parts["2xx"]]),
+    ]
+    return [_bars(usage, group, title) for title, group in groups if group]
+
+
+def _bars(usage: Usage, parts: Sequence[_Part], title: str) -> Chart:
+    series = [
+        Series(label, look, "bars", [value(bucket) for bucket in usage.buckets], short(value(usage.now)))
+        for label, look, value in parts
+    ]
+    rows = [
+        [_label(usage, at), *(count(value(bucket)) for _name, _look, value in parts)]
+        for at, bucket in zip(usage.starts, usage.buckets, strict=True)
+    ]
+    head = [_("From"), *(label for label, _look, _value in parts)]
+    words = ", ".join(f"{label}: {count(value(usage.now))}" for label, _look, value in parts)
+    return _chart(usage, "count", series, words, Table(title, head, rows), size="strip", room=True)
+
+
 def calls(usage: Usage) -> Chart:
-    parts: list[tuple[str, str, Callable[[Measures], int]]] = [
+    parts: list[_Part] = [
         (_("Answered"), "c1", lambda m: m.answered),
         (_("4xx"), "c-quiet", lambda m: m.status_4xx + m.status_429),
         (_("Refused, 402"), "c-warn", lambda m: m.status_402),
@@ -125,7 +174,7 @@ def latency(usage: Usage) -> Chart:
 
 
 def tokens(usage: Usage) -> Chart:
-    parts: list[tuple[str, str, Callable[[Measures], int]]] = [
+    parts: list[_Part] = [
         (_("Input"), "c1", lambda m: m.input_tokens - m.cached_tokens),
         (_("Input from cache"), "c3", lambda m: m.cached_tokens),
         (_("Output"), "c2", lambda m: m.output_tokens),
@@ -191,7 +240,9 @@ def _label(usage: Usage, at: datetime) -> str:
     return date if usage.range.size == CallRollup.Size.DAY else f"{date}, {here:%H:%M}"
 
 
-def _chart(usage: Usage, unit: str, series: Sequence[Series], alt: str, table: Table, *, size: str = "") -> Chart:
+def _chart(
+    usage: Usage, unit: str, series: Sequence[Series], alt: str, table: Table, *, size: str = "", room: bool = False
+) -> Chart:
     return Chart(
         unit=unit,  # type: ignore[arg-type]  # one of the three written above
         times=[int(at.timestamp()) for at in usage.starts],
@@ -202,4 +253,5 @@ def _chart(usage: Usage, unit: str, series: Sequence[Series], alt: str, table: T
         size=size,
         when=f"{_label(usage, usage.starts[0])} – {_label(usage, usage.starts[-1])}",
         table=table,
+        room=room,
     )

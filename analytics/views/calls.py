@@ -1,11 +1,13 @@
 from collections.abc import Sequence
 
-from django.http import Http404, HttpResponse
+from django.conf import settings
+from django.core.handlers.asgi import ASGIRequest
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from analytics import explorer, reports
+from analytics import explorer, export, reports, usage_charts
 from analytics.call_detail import CallDetail
 from apipark import clock
 from apipark.filters import Filter, choices
@@ -22,6 +24,28 @@ from teams.signed_in import SignedInRequest
 def index(request: SignedInRequest) -> HttpResponse:
     services = reports.services_called(request.team, clock.now())
     chosen = explorer.CallFilter(request.GET, team=request.team, services=services)
+    return _page(request, chosen)
+
+
+@requires(Action.SEE)
+@require_safe
+def export_list(request: SignedInRequest) -> HttpResponseBase:
+    """The filtered list, from its beginning; a mistyped filter shows the page with the error."""
+    services = reports.services_called(request.team, clock.now())
+    chosen = explorer.CallFilter(request.GET, team=request.team, services=services)
+    if not chosen.is_valid():
+        return _page(request, chosen)
+    blocks = export.blocks(
+        chosen.qs, most=settings.PORTAL_EXPORT_CALLS, sees_money=may(request.membership, Action.SEE_MONEY)
+    )
+    answer = StreamingHttpResponse(
+        export.streamed(blocks) if isinstance(request, ASGIRequest) else blocks, content_type="text/csv; charset=utf-8"
+    )
+    answer["Content-Disposition"] = f'attachment; filename="calls-{clock.now():%Y-%m-%d}.csv"'
+    return answer
+
+
+def _page(request: SignedInRequest, chosen: explorer.CallFilter) -> HttpResponse:
     valid = chosen.is_valid()
     found = chosen.qs if valid else Call.objects.none()
     return render(
@@ -35,11 +59,25 @@ def index(request: SignedInRequest) -> HttpResponse:
                 after=request.GET.get("after", ""),
                 sees_money=may(request.membership, Action.SEE_MONEY),
             ),
-            "filters": _choices(request, services),
+            **(_histogram(request, chosen) if valid else {}),
+            "export_most": settings.PORTAL_EXPORT_CALLS,
+            "filters": _choices(request, chosen.services),
             "narrowed": bool(set(request.GET) - {"before", "after"}),
         },
         status=200 if valid else 400,
     )
+
+
+def _histogram(request: SignedInRequest, chosen: explorer.CallFilter) -> dict[str, object]:
+    """Over the range, or the longest there is. Roll-ups know neither keys nor causes nor paths: then there is none."""
+    asked = chosen.form.cleaned_data
+    status = asked["status"]
+    if asked["key"] or asked["slug"] or asked["q"] or (status and status not in usage_charts.STATUS_SERIES):
+        return {}
+    filters = reports.Filters(application=asked["application"], service=asked["service"])
+    usage = reports.usage(request.team, reports.RANGES[asked["range"] or "30d"], clock.now(), filters)
+    step = usage_charts.STEPS[usage.range.size]
+    return {"charts": usage_charts.histogram(usage, status), "step": step, "range": usage.range.label}
 
 
 def _choices(request: SignedInRequest, services: Sequence[Service]) -> list[Filter]:

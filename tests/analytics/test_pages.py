@@ -88,8 +88,9 @@ def test_call_list_costs_the_same_for_any_length(
     for application in ApplicationFactory.create_batch(rows, team=team):
         CallFactory.create(team=team.pk, application=application.pk)
 
-    # Session, person, memberships, services, calls, names of applications (no models here), applications, causes.
-    with django_assert_num_queries(8):
+    # Session, person, memberships, services, calls, names of applications (no models here), applications, causes;
+    # sums and latencies of the histogram.
+    with django_assert_num_queries(10):
         answer = client.get(reverse("analytics:call-list"))
 
     assert answer.content.count(b'<td class="when">') == rows
@@ -115,6 +116,28 @@ def test_calls_are_filtered(client: Client) -> None:
     assert shown(q=old.request_id) == {old.request_id}
     assert len(shown(application=application.ref)) == 2
     assert shown(application=application.ref, status="402", range="1h") == {wanted.request_id}
+
+
+def test_calls_over_time_follow_the_filters(client: Client) -> None:
+    team = enter(client).team
+    application = ApplicationFactory.create(team=team)
+    CallFactory.create(team=team.pk)
+    hour = clock.now().replace(minute=0, second=0, microsecond=0)
+    for number, calls in ((0, 5), (application.pk, 7)):
+        CallRollupFactory.create(
+            team=team.pk, application=number, start=hour, calls=calls, status_2xx=calls - 2, status_402=2
+        )
+
+    def drawn(**query: str) -> list[list[tuple[str, str]]]:
+        context = client.get(reverse("analytics:call-list"), query).context
+        return [[(each.label, each.total) for each in chart.series if each.total != "0"] for chart in context["charts"]]
+
+    assert drawn(range="24h") == [[("Answered", "8")], [("Refused, 402", "4")]]
+    assert drawn(range="24h", application=application.ref) == [[("Answered", "5")], [("Refused, 402", "2")]]
+    assert drawn(range="24h", status="402") == [[("Refused, 402", "4")]]
+    # Roll-ups do not know these: no chart rather than a wrong one.
+    for query in ({"slug": "quota-exceeded"}, {"q": "weather"}, {"status": "404"}):
+        assert "charts" not in client.get(reverse("analytics:call-list"), query).context
 
 
 def test_calls_are_read_in_pages(client: Client) -> None:
