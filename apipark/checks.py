@@ -35,6 +35,7 @@ _POSITIVE: Final = (
     "SPOOL_SEGMENT_BYTES",
     "SPOOL_FREE_BYTES",
 )
+    "PORTAL_EXPORT_CALLS",
 
 
 def errors() -> list[CheckMessage]:
