@@ -65,6 +65,10 @@ class TestClockAdmin(KeptAdmin[TestClock]):
     def has_add_permission(self, _request: HttpRequest) -> bool:
         return False
 
+    def has_change_permission(self, _request: HttpRequest, _obj: TestClock | None = None) -> bool:
+        """It is moved by its verb."""
+        return False
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[TestClock]:
         """There is one clock, also before it was moved for the first time."""
         if settings.BILLING_TEST_GATEWAY:

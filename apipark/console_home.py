@@ -14,18 +14,19 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from analytics.models import CallRollup
 from apipark import clock, heartbeats
 from apipark.needs import Asker, Need, Urgency, list_url
-from apipark.templatetags.portal import NOTHING, count, duration, rate, spend
+from apipark.templatetags.portal import NOTHING, count, duration, rate, size, spend
 from billing import needs as billing_needs
 from billing.models import Invoice
 from providers import needs as providers_needs
 from providers.models import Provider
 from proxy import needs as proxy_needs
 from proxy.models import Call
+from teams import wording
 from teams.models import AuditEvent
 
 # Parts are told of to those who may look at what they do.
@@ -46,7 +47,9 @@ def home(request: HttpRequest) -> dict[str, Any]:
         "figures": _figures(clock.now()) if may(_PARTS_PERMISSION) else [],
         "parts": parts,
         "silent": sum(part.state == "silent" for part in parts or ()),
-        "audit": AuditEvent.objects.all()[:_AUDIT_EVENTS] if may("teams.view_auditevent") else None,
+        "audit": [(event, wording.what(event)) for event in AuditEvent.objects.all()[:_AUDIT_EVENTS]]
+        if may("teams.view_auditevent")
+        else None,
         "now": clock.now(),
         "ahead": span(ahead) if ahead else "",
         "clock_url": reverse("admin:apipark_testclock_changelist"),
@@ -77,7 +80,7 @@ class Part:
 def _parts() -> Iterator[Part]:
     lived = heartbeats.read_all(settings.HEARTBEAT_DIR)
     for beat in lived:
-        says = ", ".join(f"{name} {_fact(value)}" for name, value in beat.facts.items() if value not in ([], "", None))
+        says = ", ".join(_says(name, value) for name, value in beat.facts.items() if value not in ([], "", None))
         state = "silent" if beat.stale else "answers"
         yield Part(beat.name, beat.pid, state, says, _age(beat.age_s))
     for name in heartbeats_missing(lived):
@@ -89,8 +92,18 @@ def heartbeats_missing(lived: Sequence[heartbeats.Heartbeat]) -> list[str]:
     return [name for name in ("shipper", "worker", "beat") if name not in names]
 
 
-def _fact(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _says(name: str, value: object) -> str:
+    match name, value:
+        case "lag_s", int() | float():
+            return _("%(time)s behind") % {"time": duration(int(value * 1000))}
+        case "behind_bytes", int():
+            return _("%(size)s to ship") % {"size": size(value)}
+        case "spools", int():
+            return ngettext("%(count)s spool", "%(count)s spools", value) % {"count": value}
+        case _, list():
+            return f"{name} {', '.join(map(str, value))}"
+        case _:
+            return f"{name} {value}"
 
 
 def _age(age_s: float) -> str:

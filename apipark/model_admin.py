@@ -3,11 +3,14 @@ in its own transaction.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.widgets import AutocompleteMixin, AutocompleteSelect, AutocompleteSelectMultiple
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import models
 from django.db.models import Field, Model, QuerySet
@@ -26,6 +29,46 @@ M = TypeVar("M", bound=Model)
 _SECRET_FIELDS = frozenset({"password", "password1", "password2", "usable_password", "secret"})
 
 
+class _Pickable(AutocompleteMixin if TYPE_CHECKING else object):
+    """What was sent as a choice and cannot be one is shown as no choice; Django would fail on it."""
+
+    def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
+        key: Any = self.field.remote_field.model._meta.pk
+        return super().optgroups(name, [each for each in value if _fits(key, each)], attr)
+
+
+class _Picker(_Pickable, AutocompleteSelect):
+    pass
+
+
+class _Pickers(_Pickable, AutocompleteSelectMultiple):
+    pass
+
+
+def _fits(key: Any, text: Any) -> bool:
+    try:
+        key.clean(text, None)
+    except ValidationError:
+        return False
+    return True
+
+
+class WithPickers:
+    """Rows are picked by searching where `autocomplete_fields` says so."""
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        here: Any = self
+        if db_field.name in here.get_autocomplete_fields(request):
+            options.setdefault("widget", _Picker(db_field, here.admin_site, using=options.get("using")))
+        return super().formfield_for_foreignkey(db_field, request, **options)  # type: ignore[misc]  # mixed into admins
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        here: Any = self
+        if db_field.name in here.get_autocomplete_fields(request):
+            options.setdefault("widget", _Pickers(db_field, here.admin_site, using=options.get("using")))
+        return super().formfield_for_manytomany(db_field, request, **options)  # type: ignore[misc]  # as above
+
+
 class ConsoleForm(forms.ModelForm[M]):
     """Labels without a colon, as in the portal."""
 
@@ -33,7 +76,7 @@ class ConsoleForm(forms.ModelForm[M]):
         super().__init__(*args, **{"label_suffix": "", **options})
 
 
-class ConsoleAdmin(WithVerbs[M]):
+class ConsoleAdmin(WithPickers, WithVerbs[M]):
     """`waiting(request)`, where defined, is the number shown beside its name in the navigation."""
 
     form: Any = ConsoleForm
@@ -59,6 +102,13 @@ class ConsoleAdmin(WithVerbs[M]):
             part.attrs["aria-label"] = f"{capfirst(str(field.label))}, {name}" if field else name
         return field
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """A number that no column can hold is a wrong filter, on SQLite too."""
+        try:
+            return super().get_changelist_instance(request)
+        except OverflowError as error:
+            raise IncorrectLookupParameters from error
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The title says what the list holds, not "Select … to change"."""
         title = {"title": capfirst(self.opts.verbose_name_plural)}
@@ -71,6 +121,7 @@ class ConsoleAdmin(WithVerbs[M]):
         if row := options.get("obj"):
             context |= {"title": str(row), "subtitle": None, "show_save_and_add_another": False}
             context["neighbours"] = list(self._neighbours(request, row))
+            context["history_url"] = self._history_url(request, row)
         return super().render_change_form(request, context, *args, **options)
 
     def _neighbours(self, request: HttpRequest, row: M) -> Iterator[tuple[StrOrPromise, str]]:
@@ -82,6 +133,16 @@ class ConsoleAdmin(WithVerbs[M]):
                 except NoReverseMatch:
                     continue
                 yield label, f"{url}?{urlencode({field: row.pk})}"
+
+    def _history_url(self, request: HttpRequest, row: M) -> str:
+        """All that was recorded of it, by verbs and in the portal too: Django's own log knows only forms."""
+        if not request.user.has_perm("teams.view_auditevent"):
+            return ""
+        found = urlencode({"object_kind": self.opts.model_name, "object_ref": getattr(row, "ref", row.pk)})
+        try:
+            return f"{reverse('admin:teams_auditevent_changelist')}?{found}"
+        except NoReverseMatch:
+            return ""
 
     # Changes ---------------------------------------------------------------------------------------------------------
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
@@ -166,7 +227,7 @@ class LabelledFormSet(forms.BaseInlineFormSet[Any, Any, Any]):
             widget.attrs["aria-label"] = capfirst(str(field.label or ""))
 
 
-class ConsoleInline(admin.TabularInline[Any, Any]):
+class ConsoleInline(WithPickers, admin.TabularInline[Any, Any]):
     extra = 0
     formset = LabelledFormSet
 

@@ -19,7 +19,7 @@ from apipark.ids import call_id
 from apipark.model_admin import BigTableAdmin, ReadOnlyAdmin
 from apipark.needs import change_url
 from apipark.templatetags.portal import NOTHING, count, duration, price, short, size
-from billing.models import Allowance, PlanVersion, Subscription
+from billing.models import Allowance, Meter, PlanVersion, Subscription
 from providers.models import AiModel, ModelPrice, ProviderKey, Service, ServiceVersion
 from proxy.models import Call, DeadLetter, Spool
 from teams.models import ApiKey, Application, Team
@@ -224,9 +224,18 @@ def _steps(call: Call) -> list[dict[str, Any]]:
 def _allowances(call: Call) -> list[dict[str, Any]]:
     rows = Allowance.objects.in_bulk([allowance for allowance, _charged, _actual in call.charges])
     return [
-        {"name": linked(rows[allowance]) if allowance in rows else allowance, "charged": charged, "actual": actual}
+        {
+            "name": linked(rows[allowance]) if allowance in rows else allowance,
+            "charged": _units(rows.get(allowance), charged, call.currency),
+            "actual": _units(rows.get(allowance), actual, call.currency),
+        }
         for allowance, charged, actual in call.charges
     ]
+
+
+def _units(allowance: Allowance | None, value: int, currency: str) -> str:
+    """Spend is money, everything else is counted."""
+    return price(value, currency) if allowance and allowance.meter == Meter.SPEND and currency else count(value)
 
 
 # Spools --------------------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from billing.models import (
     InvoiceLine,
     PaymentAttempt,
     PaymentMethod,
+    PlanVersion,
 )
 from teams import audit
 from teams.signed_in import SignedInRequest
@@ -89,7 +90,7 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
         "__str__",
         neighbour("team", gettext_lazy("team")),
         state("state", gettext_lazy("state")),
-        "collection",
+        "payment",
         moment("issued_at", gettext_lazy("issued")),
         moment("due_at", gettext_lazy("due")),
         moment("next_attempt_at", gettext_lazy("next attempt")),
@@ -104,9 +105,10 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
         neighbour("team", gettext_lazy("team")),
         neighbour("subscription", gettext_lazy("subscription")),
         _TOTAL,
+        "payment",
     )
     fieldsets = (
-        (gettext_lazy("Facts"), {"fields": ("ref", "number", *readonly_fields, "state", "reason", "collection")}),
+        (gettext_lazy("Facts"), {"fields": ("ref", "number", *readonly_fields[:3], "state", "reason", "payment")}),
         (
             gettext_lazy("Time"),
             {
@@ -130,6 +132,10 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
     def waiting(self, _request: HttpRequest) -> int:
         late = Q(due_at__lt=clock.now()) | Q(first_failed_at__isnull=False)
         return Invoice.objects.unpaid().filter(late).count()
+
+    @admin.display(description=gettext_lazy("payment"), ordering="collection")
+    def payment(self, invoice: Invoice) -> str:
+        return str(dict(PlanVersion.Collection.choices).get(invoice.collection, invoice.collection))
 
     @staticmethod
     def _not_open(invoice: Invoice) -> str:

@@ -16,6 +16,7 @@ from apipark.model_admin import ConsoleForm, ConsoleInline, KeptAdmin, ReadOnlyI
 from apipark.templatetags.portal import NOTHING, cash, count, price
 from apipark.verbs import verb
 from billing import plans
+from billing.admin.wording import units
 from billing.models import (
     Limit,
     Meter,
@@ -117,7 +118,14 @@ class LimitForm(ConsoleForm[Limit]):
 class LimitInline(ConsoleInline):
     model = Limit
     form = LimitForm
-    fields = ("meter", "period", "included")
+    readonly_fields = ("amount",)
+
+    def get_fields(self, _request: HttpRequest, obj: PlanVersion | None = None) -> Any:
+        return ("meter", "period", "included" if self._draft(obj) else "amount")
+
+    @admin.display(description=gettext_lazy("included"))
+    def amount(self, limit: Limit) -> str:
+        return figure(units(limit.meter, limit.included, limit.version.currency))
 
     def _draft(self, version: PlanVersion | None) -> bool:
         return version is None or version.state == PlanVersion.State.DRAFT
@@ -143,6 +151,13 @@ class PlanVersionForm(ConsoleForm[PlanVersion]):
     )
     call_price_nano = AmountField(
         label=gettext_lazy("Price of a call"), initial="0", help_text=gettext_lazy("REST services; up to nine places.")
+    )
+    # Parts per million are hundredths of a per cent with four places.
+    cost_factor_ppm = AmountField(
+        label=gettext_lazy("Price of tokens, in % of their cost"),
+        places=4,
+        initial="100",
+        help_text=gettext_lazy("100 passes the cost on, 120 adds 20 %."),
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -199,7 +214,11 @@ class PlanVersionAdmin(KeptAdmin[PlanVersion]):
     neighbours = ((gettext_lazy("Subscriptions"), "billing.Subscription", "version__id__exact"),)
 
     def get_fieldsets(self, _request: HttpRequest, obj: PlanVersion | None = None) -> Any:
-        money_words = ("money", "call_money") if self._fixed(obj) else ("price_minor", "call_price_nano")
+        money_words = (
+            ("money", "call_money", "token_money")
+            if self._fixed(obj)
+            else ("price_minor", "call_price_nano", "cost_factor_ppm")
+        )
         return (
             (gettext_lazy("Version"), {"fields": (("plan", "number"),)}),
             (
@@ -208,7 +227,7 @@ class PlanVersionAdmin(KeptAdmin[PlanVersion]):
                     "fields": (
                         ("currency", money_words[0]),
                         ("interval", "interval_count"),
-                        (money_words[1], "cost_factor_ppm"),
+                        (money_words[1], money_words[2]),
                     )
                 },
             ),
@@ -219,8 +238,8 @@ class PlanVersionAdmin(KeptAdmin[PlanVersion]):
 
     def get_readonly_fields(self, _request: HttpRequest, obj: PlanVersion | None = None) -> Any:
         """Terms that somebody may have agreed to never change."""
-        own = ("ref", _STATE, "published_at", "money", "call_money")
-        terms = tuple(name for name in _TERMS if name not in {"price_minor", "call_price_nano"})
+        own = ("ref", _STATE, "published_at", "money", "call_money", "token_money")
+        terms = tuple(name for name in _TERMS if name not in {"price_minor", "call_price_nano", "cost_factor_ppm"})
         if self._fixed(obj):
             return (*own, "plan", "number", *terms)
         return (*own, "plan") if obj else own
@@ -241,6 +260,10 @@ class PlanVersionAdmin(KeptAdmin[PlanVersion]):
     @admin.display(description=gettext_lazy("price of a call"))
     def call_money(self, version: PlanVersion) -> str:
         return price(version.call_price_nano, version.currency)
+
+    @admin.display(description=gettext_lazy("price of tokens, in % of their cost"))
+    def token_money(self, version: PlanVersion) -> str:
+        return f"{amount_text(version.cost_factor_ppm, 4)} %"
 
     @verb(gettext_lazy("Publish"), icon="badge-check", final=True)
     def publish(self, request: SignedInRequest, version: PlanVersion, *, reason: str) -> None:

@@ -41,7 +41,6 @@ class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
         neighbour("version", gettext_lazy("plan")),
         neighbour("application", gettext_lazy("application")),
         "standing",
-        state("approval", gettext_lazy("approval")),
         moment("starts_at", gettext_lazy("starts")),
         moment("ended_at", gettext_lazy("ended")),
     )

@@ -602,7 +602,7 @@ def test_draft_plan_version_is_edited_and_a_published_one_is_not(client: Client,
     version = PlanVersionFactory.create(state=PlanVersion.State.DRAFT, price_minor=100)
     form = {
         "number": 1, "currency": "USD", "price_minor": "49.50", "interval": "month", "interval_count": 1,
-        "collection": "auto", "net_days": 14, "call_price_nano": "0.000001", "cost_factor_ppm": 1_000_000,
+        "collection": "auto", "net_days": 14, "call_price_nano": "0.000001", "cost_factor_ppm": "120",
         "limits-TOTAL_FORMS": 1, "limits-INITIAL_FORMS": 0,
         "limits-0-meter": "spend", "limits-0-period": "day", "limits-0-included": "2.5",
     }  # fmt: skip

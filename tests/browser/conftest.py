@@ -68,6 +68,8 @@ class Visit:
         assert self.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, "the page is too wide"
         before = list(self.complaints)
         response = Axe().run(self.page, options={"runOnly": _RULES}).response
+        # What the browser said of them arrives late.
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
         self.complaints[:] = before  # axe sets styles of its own, which the policy blocks
         assert [
             (violation["id"], [node["html"] for node in violation["nodes"]])
