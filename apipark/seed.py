@@ -139,7 +139,7 @@ def _weather(publisher: Team, operator: User, base_url: str) -> Service:
         kind=Service.Kind.REST,
         category="Data",
         summary="Current weather of any city, invented but well-formed",
-        description="`GET /apis/weather/current?city=Berlin` answers with JSON. `/echo` gives back what was sent.",
+        description="GET /apis/weather/current?city=Berlin answers with JSON. /apis/weather/echo gives back what was sent.",
     )
     version = ServiceVersion.objects.create(service=service, number=1, upstream_url=f"{base_url}/rest")
     lifecycle.publish(version, actor=operator)

@@ -82,6 +82,8 @@ def duration(ms: int | None) -> str:
     """3412 → 3,412 ms; from 10 s on in seconds, from two minutes on in minutes."""
     if ms is None:
         return NOTHING
+    if ms == 0:
+        return gettext("< 1 ms")
     if ms < 10_000:
         return gettext("%(number)s ms") % {"number": count(ms)}
     if ms < 120_000:
@@ -173,6 +175,30 @@ def stamp(moment: datetime | None) -> str:
     return f"{_date(moment, timezone.localtime(clock.now()))}, {moment:%H:%M:%S}"
 
 
+@register.filter
+def zoned(moment: datetime | None) -> str:
+    """21 Nov, 14:42:10 UTC: where nothing else on the page names the zone."""
+    return f"{stamp(moment)} {timezone.localtime(moment):%Z}" if moment else NOTHING
+
+
+@register.filter
+def minute(moment: datetime | None) -> str:
+    """21 Nov, 14:42: for what has no seconds."""
+    if moment is None:
+        return NOTHING
+    moment = timezone.localtime(moment)
+    return f"{_date(moment, timezone.localtime(clock.now()))}, {moment:%H:%M}"
+
+
+@register.filter
+def past_day(moment: datetime | None) -> str:
+    """Its date, unless that is today's."""
+    if moment is None:
+        return ""
+    now, moment = timezone.localtime(clock.now()), timezone.localtime(moment)
+    return "" if moment.date() == now.date() else _date(moment, now)
+
+
 @register.simple_tag
 def moment(at: datetime | None) -> SafeString:
     """`|ago` as a <time>, with the whole date for machines and for the pointer."""
@@ -240,7 +266,9 @@ def initials(name: str) -> str:
 
 @register.filter
 def status_tone(status: int | None) -> str:
-    """Tone of an HTTP status: what failed is bad, what was refused warns."""
+    """Tone of an HTTP status: what failed is bad, what wants money warns, what the caller can change is quiet."""
     if status is None or status >= 500:
         return "bad"
-    return "warn" if status >= 400 else "ok"
+    if status == 402:
+        return "warn"
+    return "" if status >= 400 else "ok"
