@@ -32,10 +32,10 @@ _POSITIVE: Final = (
     "GATEWAY_DRAIN",
     "GATEWAY_DEFAULT_MAX_TOKENS",
     "GATEWAY_CALL_RETENTION",
+    "PORTAL_EXPORT_CALLS",
     "SPOOL_SEGMENT_BYTES",
     "SPOOL_FREE_BYTES",
 )
-    "PORTAL_EXPORT_CALLS",
 
 
 def errors() -> list[CheckMessage]:

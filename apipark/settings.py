@@ -141,8 +141,8 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="apipark@localhost")
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("de", _("German"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-USE_I18N = True
 FORMAT_MODULE_PATH = ["apipark.formats"]
+USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
@@ -264,6 +264,6 @@ BILLING_BANK_DETAILS = env.str("BILLING_BANK_DETAILS", default="")
 
 # The portal ----------------------------------------------------------------------------------------------------------
 PORTAL_OPERATOR_EMAIL = env.str("PORTAL_OPERATOR_EMAIL", default="operator@localhost")
-PORTAL_SUPPORT_EMAIL = env.str("PORTAL_SUPPORT_EMAIL", default="")
 # Calls in one CSV file: above what people read, below what holds a worker and a database for minutes.
 PORTAL_EXPORT_CALLS = env.int("PORTAL_EXPORT_CALLS", default=50_000)
+PORTAL_SUPPORT_EMAIL = env.str("PORTAL_SUPPORT_EMAIL", default="")
