@@ -60,6 +60,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "apipark.readable.without_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -243,6 +244,12 @@ GATEWAY_SNAPSHOT_LIFE = timedelta(minutes=env.int("GATEWAY_SNAPSHOT_LIFE_MINUTES
 GATEWAY_DRAIN = timedelta(seconds=env.int("GATEWAY_DRAIN", default=30))
 # Output bound reserved for an AI call that names none (money is reserved whole in advance).
 GATEWAY_DEFAULT_MAX_TOKENS = env.int("GATEWAY_DEFAULT_MAX_TOKENS", default=4096)
+# A probe asks a provider for its list of models. It answers at once or is in trouble; a worker waits for it meanwhile.
+GATEWAY_PROBE_TIMEOUT = timedelta(seconds=env.int("GATEWAY_PROBE_TIMEOUT", default=10))
+# The longest list of a known aggregator is about 1 MB.
+GATEWAY_PROBE_MAX_BYTES = env.int("GATEWAY_PROBE_MAX_BYTES", default=4 * 1024 * 1024)
+# Seldom enough for a provider's limits, often enough that a key is known to be refused before many calls are.
+GATEWAY_PROBE_INTERVAL = timedelta(minutes=env.int("GATEWAY_PROBE_INTERVAL_MINUTES", default=10))
 SPOOL_DIR = DATA_DIR / "spool"
 # off, interval (every 200 ms) or always: how much of the spool a power cut may take.
 SPOOL_FSYNC = env.str("SPOOL_FSYNC", default="interval")

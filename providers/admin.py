@@ -17,11 +17,12 @@ from apipark.addresses import AddressRefused, check_url, read_url
 from apipark.amounts import AmountField
 from apipark.columns import badge, figure, itself, moment, neighbour, number, state
 from apipark.model_admin import AppendOnlyInline, ConsoleForm, KeptAdmin, ReadOnlyInline
-from apipark.templatetags.portal import count, price
+from apipark.templatetags.portal import NOTHING, ago, count, duration, price
 from apipark.verbs import ReasonForm, verb
-from providers import lifecycle, secrets
+from providers import lifecycle, probing, secrets, switching
 from providers.models import AiModel, ModelPrice, Provider, ProviderKey, Service, ServiceVersion, VersionState
-from teams.signed_in import SignedInRequest
+from teams.models import User
+from teams.signed_in import SignedInRequest, came_from
 
 
 def checked_url(url: str) -> str:
@@ -31,6 +32,10 @@ def checked_url(url: str) -> str:
     except AddressRefused as error:
         raise ValidationError(str(error)) from error
     return url
+
+
+_SWITCHED = state("state", gettext_lazy("state"), why="state_reason")
+_MOST_NAMED = 5
 
 
 # Providers -----------------------------------------------------------------------------------------------------------
@@ -52,17 +57,18 @@ class ProviderKeyInline(ReadOnlyInline):
 
 @admin.register(Provider)
 class ProviderAdmin(KeptAdmin[Provider]):
-    list_display = ("name", state("state", gettext_lazy("state")), "dialect", "base_url", "key_count", "model_count")
+    list_display = ("name", _SWITCHED, "dialect", "base_url", "key_count", "model_count")
     list_filter = ("state", "dialect")
     search_fields = ("name", "ref", "base_url")
-    readonly_fields = ("ref", "is_demo", "created_at")
+    readonly_fields = (_SWITCHED, moment("state_since", gettext_lazy("since")), "ref", "is_demo", "created_at")
     fieldsets = (
-        (gettext_lazy("Where"), {"fields": ("name", "base_url", ("dialect", "state"))}),
-        (gettext_lazy("Facts"), {"fields": ("ref", "is_demo", "created_at")}),
+        (gettext_lazy("Where"), {"fields": ("name", "base_url", "dialect")}),
+        (gettext_lazy("Facts"), {"fields": readonly_fields}),
     )
     inlines = (ProviderKeyInline,)
     form = ProviderForm
     announces = "catalogue"
+    verbs = ("disable", "enable")
     neighbours = (
         (gettext_lazy("Keys"), "providers.ProviderKey", "provider__id__exact"),
         (gettext_lazy("Models"), "providers.AiModel", "provider__id__exact"),
@@ -76,7 +82,8 @@ class ProviderAdmin(KeptAdmin[Provider]):
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's
         moved = change and _host(form.initial["base_url"]) != _host(obj.base_url)
         super().save_model(request, obj, form, change)
-        if moved and (parted := secrets.part_from_host(obj)):
+        actor = request.user if isinstance(request.user, User) else None
+        if moved and (parted := secrets.part_from_host(obj, actor=actor, address=came_from(request))):
             words = ngettext(
                 "%(count)s key is bound to the old host and was switched off: enter its secret again.",
                 "%(count)s keys are bound to the old host and were switched off: enter their secrets again.",
@@ -91,6 +98,51 @@ class ProviderAdmin(KeptAdmin[Provider]):
     @admin.display(description=gettext_lazy("models"))
     def model_count(self, provider: Any) -> str:
         return figure(count(provider.all_models))
+
+    @verb(gettext_lazy("Disable"), icon="ban")
+    def disable(self, request: SignedInRequest, provider: Provider, *, reason: str) -> None:
+        switching.switch_off(provider, actor=request.user, reason=reason, address=came_from(request))
+
+    @disable.effects
+    def disable_effects(self, provider: Provider) -> list[str]:
+        models = provider.models.filter(state=AiModel.State.ON)
+        words = ngettext(
+            "Within a second calls of its %(count)s model are refused.",
+            "Within a second calls of its %(count)s models are refused.",
+            models.count(),
+        )
+        return [words % {"count": models.count()}, *_services_hit(models), _("Its keys stay; it can be enabled again.")]
+
+    @disable.hindrance
+    def disable_hindrance(self, provider: Provider) -> str:
+        return _("is off already") if provider.state == Provider.State.OFF else ""
+
+    @verb(gettext_lazy("Enable"), icon="play")
+    def enable(self, request: SignedInRequest, provider: Provider, *, reason: str) -> None:
+        switching.switch_on(provider, actor=request.user, reason=reason, address=came_from(request))
+
+    @enable.effects
+    def enable_effects(self, _provider: Provider) -> list[str]:
+        return [_("Its models that are on can be called again within a second.")]
+
+    @enable.hindrance
+    def enable_hindrance(self, provider: Provider) -> str:
+        return _("is on already") if provider.state == Provider.State.ON else ""
+
+
+def _services_hit(models: QuerySet[AiModel]) -> list[str]:
+    """What breaks with these models: services that offer them now."""
+    versions = ServiceVersion.objects.filter(ai_models__in=models, state__in=VersionState.callable())
+    services = list(Service.objects.filter(versions__in=versions).distinct().order_by("name"))
+    if not services:
+        return []
+    words = ngettext(
+        "%(count)s service offers them: %(names)s.", "%(count)s services offer them: %(names)s.", len(services)
+    )
+    names = ", ".join(service.name for service in services[:_MOST_NAMED]) + (
+        " …" if len(services) > _MOST_NAMED else ""
+    )
+    return [words % {"count": len(services), "names": names}]
 
 
 def _host(url: str) -> str:
@@ -108,13 +160,16 @@ class NewProviderKeyForm(ConsoleForm[ProviderKey]):
     secret = forms.CharField(
         label=gettext_lazy("Secret"),
         max_length=4000,
+        validators=[secrets.check],
         help_text=gettext_lazy("Sealed at once, bound to the provider's host, never shown again."),
         widget=_SECRET,
     )
 
 
 class SecretForm(ReasonForm):
-    secret = forms.CharField(label=gettext_lazy("New secret"), max_length=4000, widget=_SECRET)
+    secret = forms.CharField(
+        label=gettext_lazy("New secret"), max_length=4000, validators=[secrets.check], widget=_SECRET
+    )
 
 
 _PROVIDER = neighbour("provider", gettext_lazy("provider"))
@@ -128,6 +183,7 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
         neighbour("provider", gettext_lazy("provider")),
         state("state", gettext_lazy("state"), why="state_reason"),
         moment("state_since", gettext_lazy("since")),
+        "last_test",
         number("priority", gettext_lazy("priority"), count),
     )
     list_filter = ("state", "provider")
@@ -139,9 +195,12 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
         "ref",
         state("state", gettext_lazy("state"), why="state_reason"),
         moment("state_since", gettext_lazy("since")),
+        "last_test",
+        number("probe_models", gettext_lazy("models found"), count),
+        number("probe_ms", gettext_lazy("took"), duration),
     )
     announces = "catalogue"
-    verbs = ("replace_secret", "disable", "enable")
+    verbs = ("test", "replace_secret", "disable", "enable")
     neighbours = ((gettext_lazy("Calls"), "proxy.Call", "provider_key"),)
 
     def get_fieldsets(self, _request: HttpRequest, obj: ProviderKey | None = None) -> Any:
@@ -180,9 +239,33 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
     def digits(self, key: ProviderKey) -> SafeString:
         return format_html("<code>…{}</code>", key.last_four)
 
+    @admin.display(description=gettext_lazy("last test"), ordering="probed_at")
+    def last_test(self, key: ProviderKey) -> SafeString | str:
+        if key.probed_at is None:
+            return NOTHING
+        mark = badge("failed", _("Failed")) if key.probe_trouble else badge("succeeded", _("Passed"))
+        why = format_html('<small class="why">{}</small>', key.probe_trouble) if key.probe_trouble else ""
+        return format_html("{} {}{}", mark, ago(key.probed_at), why)
+
+    @verb(gettext_lazy("Test"), title=gettext_lazy("Test the connection"), icon="plug-zap", commits_itself=True)
+    def test(self, request: SignedInRequest, key: ProviderKey, *, reason: str) -> str:
+        verdict = probing.check(key, actor=request.user, reason=reason, address=came_from(request))
+        if verdict.trouble:
+            raise ValidationError(str(verdict))
+        return str(verdict)
+
+    @test.effects
+    def test_effects(self, key: ProviderKey) -> list[str]:
+        words = {"url": f"{key.provider.base_url}/models"}
+        return [
+            _("%(url)s is asked for its list of models, with this key. That costs nothing.") % words,
+            _("A key that the provider does not know goes out of use; one that it takes again is used again."),
+            _("A key that is off stays off."),
+        ]
+
     @verb(gettext_lazy("Replace secret"), icon="rotate-cw", form=SecretForm)
     def replace_secret(self, request: SignedInRequest, key: ProviderKey, *, secret: str, reason: str) -> None:
-        address = request.META.get("REMOTE_ADDR")
+        address = came_from(request)
         secrets.replace(key, secret, actor=request.user, reason=reason, address=address)
 
     @replace_secret.effects
@@ -196,7 +279,7 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
 
     @verb(gettext_lazy("Disable"), icon="ban")
     def disable(self, request: SignedInRequest, key: ProviderKey, *, reason: str) -> None:
-        secrets.disable(key, actor=request.user, reason=reason, address=request.META.get("REMOTE_ADDR"))
+        secrets.disable(key, actor=request.user, reason=reason, address=came_from(request))
 
     @disable.effects
     def disable_effects(self, key: ProviderKey) -> list[str]:
@@ -219,7 +302,7 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
 
     @verb(gettext_lazy("Enable"), icon="play")
     def enable(self, request: SignedInRequest, key: ProviderKey, *, reason: str) -> None:
-        secrets.enable(key, actor=request.user, reason=reason, address=request.META.get("REMOTE_ADDR"))
+        secrets.enable(key, actor=request.user, reason=reason, address=came_from(request))
 
     @enable.effects
     def enable_effects(self, _key: ProviderKey) -> list[str]:
@@ -227,7 +310,9 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
 
     @enable.hindrance
     def enable_hindrance(self, key: ProviderKey) -> str:
-        return _("is in use already") if key.state == ProviderKey.State.ACTIVE else ""
+        if key.state == ProviderKey.State.ACTIVE:
+            return _("is in use already")
+        return "" if secrets.opens(key) else _("was sealed for another host: replace its secret")
 
 
 # Models --------------------------------------------------------------------------------------------------------------
@@ -288,7 +373,7 @@ class AiModelAdmin(KeptAdmin[AiModel]):
         neighbour("provider", gettext_lazy("provider")),
         "upstream_name",
         "kind",
-        state("state", gettext_lazy("state")),
+        _SWITCHED,
         number("context_tokens", gettext_lazy("context")),
         number("max_output_tokens", gettext_lazy("longest answer")),
         "cost",
@@ -297,14 +382,15 @@ class AiModelAdmin(KeptAdmin[AiModel]):
     list_select_related = ("provider",)
     search_fields = ("name", "ref", "upstream_name", "provider__name")
     autocomplete_fields = ("provider",)
-    readonly_fields = ("ref",)
+    readonly_fields = (_SWITCHED, moment("state_since", gettext_lazy("since")), "ref")
     fieldsets = (
-        (gettext_lazy("Model"), {"fields": ("name", ("provider", "upstream_name"), ("kind", "state"))}),
+        (gettext_lazy("Model"), {"fields": ("name", ("provider", "upstream_name"), "kind")}),
         (gettext_lazy("Bounds"), {"fields": (("context_tokens", "max_output_tokens"),)}),
-        (gettext_lazy("Facts"), {"fields": ("ref",)}),
+        (gettext_lazy("Facts"), {"fields": readonly_fields}),
     )
     inlines = (NewModelPriceInline, OldModelPriceInline)
     announces = "catalogue"
+    verbs = ("disable", "enable")
     neighbours = (
         (gettext_lazy("Service versions"), "providers.ServiceVersion", "ai_models__id__exact"),
         (gettext_lazy("Calls"), "proxy.Call", "ai_model"),
@@ -319,6 +405,36 @@ class AiModelAdmin(KeptAdmin[AiModel]):
         if newest is None:
             return badge("failed", _("no price"))
         return figure(f"{price(newest.input_nano, newest.currency)} · {price(newest.output_nano, newest.currency)}")
+
+    @verb(gettext_lazy("Disable"), icon="ban")
+    def disable(self, request: SignedInRequest, model: AiModel, *, reason: str) -> None:
+        switching.switch_off(model, actor=request.user, reason=reason, address=came_from(request))
+
+    @disable.effects
+    def disable_effects(self, model: AiModel) -> list[str]:
+        return [
+            _("Within a second calls that name %(model)s are refused.") % {"model": model},
+            *_services_hit(AiModel.objects.filter(pk=model.pk)),
+            _("It can be enabled again."),
+        ]
+
+    @disable.hindrance
+    def disable_hindrance(self, model: AiModel) -> str:
+        return _("is off already") if model.state == AiModel.State.OFF else ""
+
+    @verb(gettext_lazy("Enable"), icon="play")
+    def enable(self, request: SignedInRequest, model: AiModel, *, reason: str) -> None:
+        switching.switch_on(model, actor=request.user, reason=reason, address=came_from(request))
+
+    @enable.effects
+    def enable_effects(self, model: AiModel) -> list[str]:
+        if model.provider.state == Provider.State.OFF:
+            return [_("It can be called once %(provider)s is enabled too.") % {"provider": model.provider}]
+        return [_("It can be called again within a second.")]
+
+    @enable.hindrance
+    def enable_hindrance(self, model: AiModel) -> str:
+        return _("is on already") if model.state == AiModel.State.ON else ""
 
 
 # Services ------------------------------------------------------------------------------------------------------------
@@ -449,7 +565,7 @@ class ServiceVersionAdmin(KeptAdmin[ServiceVersion]):
 
     @verb(gettext_lazy("Publish"), icon="badge-check", final=True)
     def publish(self, request: SignedInRequest, version: ServiceVersion, *, reason: str) -> None:
-        lifecycle.publish(version, actor=request.user, reason=reason, address=request.META.get("REMOTE_ADDR"))
+        lifecycle.publish(version, actor=request.user, reason=reason, address=came_from(request))
 
     @publish.effects
     def publish_effects(self, version: ServiceVersion) -> list[str]:
@@ -471,7 +587,7 @@ class ServiceVersionAdmin(KeptAdmin[ServiceVersion]):
 
     @verb(gettext_lazy("Deprecate"), icon="hourglass", final=True)
     def deprecate(self, request: SignedInRequest, version: ServiceVersion, *, reason: str) -> None:
-        lifecycle.deprecate(version, actor=request.user, reason=reason, address=request.META.get("REMOTE_ADDR"))
+        lifecycle.deprecate(version, actor=request.user, reason=reason, address=came_from(request))
 
     @deprecate.effects
     def deprecate_effects(self, _version: ServiceVersion) -> list[str]:
@@ -483,7 +599,7 @@ class ServiceVersionAdmin(KeptAdmin[ServiceVersion]):
 
     @verb(gettext_lazy("Retire"), icon="circle-slash", final=True)
     def retire(self, request: SignedInRequest, version: ServiceVersion, *, reason: str) -> None:
-        lifecycle.retire(version, actor=request.user, reason=reason, address=request.META.get("REMOTE_ADDR"))
+        lifecycle.retire(version, actor=request.user, reason=reason, address=came_from(request))
 
     @retire.effects
     def retire_effects(self, version: ServiceVersion) -> list[str]:

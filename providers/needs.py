@@ -7,13 +7,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apipark.needs import Asker, Need, Urgency, change_url, verb_url
-from providers.models import ProviderKey, ServiceVersion, VersionState
+from providers.models import Provider, ProviderKey, ServiceVersion, VersionState
 
 _MOST: Final = 20  # of one kind on the home page; the list has them all
 
 
 def refused_keys() -> Iterator[Need]:
-    for key in ProviderKey.objects.filter(state=ProviderKey.State.REFUSED).select_related("provider")[:_MOST]:
+    refused = ProviderKey.objects.filter(state=ProviderKey.State.REFUSED, provider__state=Provider.State.ON)
+    for key in refused.select_related("provider")[:_MOST]:
         left = key.provider.keys.filter(state=ProviderKey.State.ACTIVE).count()
         rest = (
             ngettext("%(count)s other key goes on", "%(count)s other keys go on", left) % {"count": left}
@@ -29,6 +30,22 @@ def refused_keys() -> Iterator[Need]:
             url=change_url(key),
             act=_("Replace secret"),
             act_url=verb_url(key, "replace_secret"),
+        )
+
+
+def failing_keys() -> Iterator[Need]:
+    """In use, though the last probe met trouble: the provider is away, or tells nothing about the key."""
+    failing = ProviderKey.objects.filter(state=ProviderKey.State.ACTIVE, provider__state=Provider.State.ON)
+    for key in failing.exclude(probe_trouble="").select_related("provider")[:_MOST]:
+        yield Need(
+            urgency=Urgency.SOON,
+            icon="plug-zap",
+            title=_("%(provider)s fails the test of the key %(key)s") % {"provider": key.provider, "key": key.name},
+            detail=key.probe_trouble,
+            since=key.probed_at,
+            url=change_url(key),
+            act=_("Test again"),
+            act_url=verb_url(key, "test"),
         )
 
 
@@ -48,5 +65,6 @@ def versions_in_review() -> Iterator[Need]:
 
 ASKERS: Final = (
     Asker(refused_keys, "providers.view_providerkey"),
+    Asker(failing_keys, "providers.view_providerkey"),
     Asker(versions_in_review, "providers.view_serviceversion"),
 )

@@ -2,22 +2,33 @@
 that was moved to another address, by whomever, sends nothing there.
 """
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from apipark import changes, clock
-from apipark.addresses import read_url
+from apipark.addresses import AddressRefused, read_url
+from apipark.crypto import CannotOpen
 from apipark.keyring import sealer
 from providers.models import Provider, ProviderKey
 from teams import audit
 from teams.models import User
 
 
+def check(secret: str) -> None:
+    """It travels in a header: visible ASCII alone. Raises ValidationError."""
+    if not secret or not all("!" <= character <= "~" for character in secret):
+        raise ValidationError(_("A key holds letters, digits and signs of ASCII alone, without spaces."))
+
+
 def store(key: ProviderKey, secret: str) -> None:
-    """Seal it into the key and save the row, new or not; the key is in use from then on."""
+    """Seal it into the key and save the row, new or not; the key is in use from then on. Raises ValidationError."""
+    check(secret)
     key.sealed = sealer().seal(secret, bound_to=_bound_to(key))
     key.last_four = secret[-4:]
     key.state, key.state_reason, key.state_since = ProviderKey.State.ACTIVE, "", clock.now()
+    # What was learned with another secret says nothing of this one.
+    key.probed_at, key.probe_trouble, key.probe_models, key.probe_ms = None, "", None, None
     key.save()
 
 
@@ -26,9 +37,17 @@ def reveal(key: ProviderKey) -> str:
     return sealer().open(key.sealed, bound_to=_bound_to(key))
 
 
+def opens(key: ProviderKey) -> bool:
+    try:
+        reveal(key)
+    except (CannotOpen, AddressRefused):
+        return False
+    return True
+
+
 @transaction.atomic
 def replace(key: ProviderKey, secret: str, *, actor: User | None, reason: str, address: str | None = None) -> None:
-    key = _locked(key)
+    key = locked(key)
     before = key.last_four
     store(key, secret)
     audit.record(
@@ -46,26 +65,39 @@ def replace(key: ProviderKey, secret: str, *, actor: User | None, reason: str, a
 
 @transaction.atomic
 def disable(key: ProviderKey, *, actor: User | None, reason: str, address: str | None = None) -> None:
-    _switch(key, ProviderKey.State.OFF, actor=actor, action="providerkey.disabled", reason=reason, address=address)
+    """Repeating changes nothing."""
+    switch(locked(key), ProviderKey.State.OFF, "disabled", actor=actor, reason=reason, address=address)
 
 
 @transaction.atomic
 def enable(key: ProviderKey, *, actor: User | None, reason: str, address: str | None = None) -> None:
-    """Also for a key that the provider refused, once that is put right there."""
-    _switch(key, ProviderKey.State.ACTIVE, actor=actor, action="providerkey.enabled", reason=reason, address=address)
+    """Also for a key that the provider refused, once that is put right there. Raises ValidationError."""
+    key = locked(key)
+    if not opens(key):
+        raise ValidationError(_("Its secret was sealed for another host: replace it."))
+    switch(key, ProviderKey.State.ACTIVE, "enabled", actor=actor, reason=reason, address=address)
 
 
-def part_from_host(provider: Provider) -> int:
+@transaction.atomic
+def part_from_host(provider: Provider, *, actor: User | None, address: str | None = None) -> int:
     """Switch off the keys of a provider that moved to another host: they do not open there. How many that were."""
     reason = _("The provider's host changed: enter the secret again.")
-    keys = provider.keys.exclude(state=ProviderKey.State.OFF)
-    return keys.update(state=ProviderKey.State.OFF, state_reason=reason, state_since=clock.now())
+    keys = provider.keys.exclude(state=ProviderKey.State.OFF).select_for_update(of=("self",)).select_related("provider")
+    for key in keys:
+        switch(key, ProviderKey.State.OFF, "disabled", actor=actor, reason=reason, address=address)
+    return len(keys)
 
 
-def _switch(
-    key: ProviderKey, state: ProviderKey.State, *, actor: User | None, action: str, reason: str, address: str | None
+def switch(
+    key: ProviderKey,
+    state: ProviderKey.State,
+    verb: str,
+    *,
+    actor: User | None,
+    reason: str,
+    address: str | None = None,
 ) -> None:
-    key = _locked(key)
+    """For whoever has locked the key. `verb` is what the record calls it; a state that it has already is none."""
     if key.state == state:
         return
     before, key.state = key.state, state
@@ -75,7 +107,7 @@ def _switch(
     audit.record(
         team=None,
         actor=actor,
-        action=action,
+        action=f"providerkey.{verb}",
         target=key,
         before={"state": before},
         after={"state": state},
@@ -85,7 +117,8 @@ def _switch(
     changes.announce("catalogue")
 
 
-def _locked(key: ProviderKey) -> ProviderKey:
+def locked(key: ProviderKey) -> ProviderKey:
+    """The row as it is now, kept from others until the transaction ends."""
     return ProviderKey.objects.select_for_update(of=("self",)).select_related("provider").get(pk=key.pk)
 
 

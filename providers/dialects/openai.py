@@ -137,6 +137,29 @@ def usage_of(reported: Any) -> Usage | None:
     )
 
 
+def model_names(body: bytes) -> list[str]:
+    """Of an answer to `GET /models`, in its order. Raises ValueError for anything else."""
+    content = orjson.loads(body)  # its error is a ValueError
+    listed = content.get("data") if isinstance(content, dict) else None
+    if not isinstance(listed, list):
+        raise ValueError("no list of models")  # noqa: TRY004 (an answer is wrong, not an argument)
+    names = [model.get("id") if isinstance(model, dict) else None for model in listed]
+    if not all(isinstance(name, str) and name for name in names):
+        raise ValueError("a model without an id")
+    return [str(name) for name in names]
+
+
+def error_message(body: bytes) -> str:
+    """What the provider says in its envelope; empty when it says nothing that can be read."""
+    try:
+        content = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ""
+    error = content.get("error") if isinstance(content, dict) else None
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else ""
+
+
 class AnswerMeter:
     """Reads usage from an answer that is not streamed."""
 

@@ -25,7 +25,9 @@ class AiModel(models.Model):
     kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.CHAT)
     context_tokens = models.PositiveIntegerField(_("context, in tokens"), null=True, blank=True)
     max_output_tokens = models.PositiveIntegerField(_("longest answer, in tokens"), null=True, blank=True)
-    state = models.CharField(_("state"), max_length=10, choices=State, default=State.ON)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.ON, editable=False)
+    state_reason = models.CharField(_("why"), max_length=200, blank=True, editable=False)
+    state_since = models.DateTimeField(_("since"), default=clock.now, editable=False)
 
     class Meta:
         verbose_name = _("AI model")

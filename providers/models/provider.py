@@ -27,7 +27,9 @@ class Provider(models.Model):
             "With its version: https://api.openai.com/v1. Keys are bound to this host: changing it asks for new keys."
         ),
     )
-    state = models.CharField(_("state"), max_length=10, choices=State, default=State.ON)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.ON, editable=False)
+    state_reason = models.CharField(_("why"), max_length=200, blank=True, editable=False)
+    state_since = models.DateTimeField(_("since"), default=clock.now, editable=False)
     is_demo = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
@@ -58,6 +60,11 @@ class ProviderKey(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.ACTIVE, editable=False)
     state_reason = models.CharField(_("why"), max_length=200, blank=True, editable=False)
     state_since = models.DateTimeField(_("since"), default=clock.now, editable=False)
+    # What the last probe learned; see providers/probing.py. Empty until the first one of this secret.
+    probed_at = models.DateTimeField(_("last test"), null=True, blank=True, editable=False)
+    probe_trouble = models.CharField(_("trouble"), max_length=200, blank=True, editable=False)
+    probe_models = models.PositiveIntegerField(_("models found"), null=True, blank=True, editable=False)
+    probe_ms = models.PositiveIntegerField(_("took"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("provider key")
