@@ -30,6 +30,7 @@ _BYTES_STEP: Final = 256 * 1024
 # After the caller left, an AI answer is read on for its usage: so long, and so many at once in one worker.
 _DRAIN_S: Final = 30.0
 _MOST_DRAINS: Final = 64
+_BODILESS: Final = frozenset({204, 304})
 
 
 @dataclass(slots=True)
@@ -124,17 +125,18 @@ class Passage:
 
     async def _answer(self, call: InboundCall, admitted: Planned, held: Held, exchange: Exchange, tally: Tally) -> None:
         wire = admitted.wire
+        if call.gone:
+            # It was answered nothing, whatever the upstream said.
+            await self._drain(wire, exchange, tally)
+            return
         tally.outcome, tally.status = "cut", exchange.status
         headers = wire.head(exchange.headers)
-        remaining = _length(headers) if wire.verbatim else None
+        remaining = _length(headers) if wire.verbatim and _has_body(admitted.method, exchange.status) else None
         if not wire.verbatim:
             headers = [pair for pair in headers if pair[0] != b"content-length"]
         counted = held.has("bytes")
         if counted and remaining:
             await self._cover(held, remaining, tally)
-        if call.gone and not wire.drains:
-            tally.outcome = "client_gone"
-            return
         await call.start(exchange.status, [*headers, *admitted.own_headers])
         steps = _Steps(held) if counted and remaining is None else None
         await self._body(call, wire, exchange, tally, remaining, steps)
@@ -320,6 +322,11 @@ def _admitted_record(call: InboundCall, admitted: Planned, held: Held) -> dict[s
         "R": held.reservations(),
         "est": 0,
     }
+
+
+def _has_body(method: str, status: int) -> bool:
+    """Else a length is that of the answer to a GET (RFC 9110, section 8.6)."""
+    return method != "HEAD" and status not in _BODILESS
 
 
 def _length(headers: RawPairs) -> int | None:

@@ -85,8 +85,8 @@ class Held:
         self.parts = parts
 
     def reservations(self) -> list[list[int]]:
-        """[[allowance, units], …] for the admitted record."""
-        return [[pool.allowance_id, units] for pool, units in self.parts]
+        """[[allowance, units], …] for the admitted record, without allowances of which nothing was ever asked."""
+        return [[pool.allowance_id, units] for pool, units in self.parts if pool.allowance_id]
 
     def has(self, meter: str) -> bool:
         return any(pool.spec.meter == meter for pool, _ in self.parts)
@@ -102,13 +102,15 @@ class Held:
         return [
             [pool.allowance_id, min(units, actual[pool.spec.meter]), actual[pool.spec.meter]]
             for pool, units in self.parts
+            if pool.allowance_id
         ]
 
     def release(self, charges: list[list[int]]) -> None:
         """Put back what was not charged. After the outcome record; repeating is harmless."""
-        for (pool, units), (_, charged, _) in zip(self.parts, charges, strict=True):
+        charged = {allowance_id: units for allowance_id, units, _ in charges}
+        for pool, units in self.parts:
             pool.reserved -= units
-            pool.free += units - charged
+            pool.free += units - charged.get(pool.allowance_id, 0)
         self.parts = []
 
 

@@ -1,7 +1,6 @@
 """Gateways that tests share: four workers on each database, and one worker with short patience for single calls."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,16 +12,11 @@ from tests.gateway.running import Gateway, running
 _ALL = ("valkey", "shipper", "web", "worker")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of one gateway run one after another, on the same worker of pytest."""
-    for item in items:
-        if Path(__file__).parent not in item.path.parents:
-            continue
-        item.add_marker(pytest.mark.server)
-        on_postgres = "gateway_on_postgres" in item.nodeid or "[postgres" in item.nodeid
-        item.add_marker(pytest.mark.xdist_group("gateway-postgres" if on_postgres else "gateway-sqlite"))
-        if on_postgres:
-            item.add_marker(pytest.mark.postgres)
+# The tests of one gateway run one after another, on the same worker of pytest.
+_ON_SQLITE = pytest.param("sqlite", marks=[pytest.mark.server, pytest.mark.xdist_group("gateway-sqlite")])
+_ON_POSTGRES = pytest.param(
+    "postgres", marks=[pytest.mark.server, pytest.mark.postgres, pytest.mark.xdist_group("gateway-postgres")]
+)
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +25,7 @@ def upstream() -> Iterator[Upstream]:
         yield listening
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+@pytest.fixture(scope="session", params=[_ON_SQLITE, _ON_POSTGRES])
 def gateway(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, upstream: Upstream
 ) -> Iterator[Gateway]:

@@ -1,5 +1,6 @@
 """What an operator does, and what the database says, in a process beside the gateway; served as `tests.journeys.hands` is."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ from tests.journeys.hands import serve  # first: it sets Django up
 
 # isort: split
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import Sum
 
 from apipark import clock, parts, valkey
@@ -19,9 +21,7 @@ from providers.models import AiModel, ModelPrice, Provider, ProviderKey, Service
 from proxy.models import Call, DeadLetter, Spool
 from teams import applications, keys, suspension
 from teams.models import ApiKey, Application, Team
-
-# $0.15 and $0.60 a million tokens.
-INPUT_NANO, OUTPUT_NANO = 150_000_000, 600_000_000
+from tests.gateway.prices import INPUT_NANO, OUTPUT_NANO
 
 
 def migrate() -> None:
@@ -160,10 +160,20 @@ def forget_shipping(seconds: int) -> None:
     Spool.objects.update(heartbeat_at=clock.now() - timedelta(seconds=seconds))
 
 
+def _anew(verb: Callable[..., Any]) -> Callable[..., Any]:
+    """On a new connection: the database may have been stopped meanwhile."""
+
+    def act(**arguments: Any) -> Any:
+        connection.close()
+        return verb(**arguments)
+
+    return act
+
+
 if __name__ == "__main__":
     serve(
         {
-            verb.__name__: verb
+            verb.__name__: _anew(verb)
             for verb in (
                 migrate,
                 commands,

@@ -1,9 +1,12 @@
 """What the fake upstream can do, by name."""
 
 import asyncio
+import gzip
 
 from tests.fakes.upstream import USAGE, Behaviour, Line, chat_answer, event, word
 
+COMPRESSED = gzip.compress(b"as it is " * 100)
+LARGE = bytes(range(256)) * 4096
 _JSON = ("Content-Type", "application/json")
 _EVENTS = ("Content-Type", "text/event-stream")
 
@@ -73,6 +76,49 @@ async def stream_cut(line: Line) -> None:
     line.cut()
 
 
+async def compressed(line: Line) -> None:
+    await line.answer(200, COMPRESSED, ("Content-Encoding", "gzip"), ("Content-Type", "text/plain"))
+
+
+async def nothing(line: Line) -> None:
+    await line.send(b"HTTP/1.1 204 No Content\r\nX-Own: yes\r\n\r\n")
+
+
+async def unchanged(line: Line) -> None:
+    """With the length that the body would have."""
+    await line.send(b'HTTP/1.1 304 Not Modified\r\nETag: "one"\r\nContent-Length: 300\r\n\r\n')
+
+
+async def hints(line: Line) -> None:
+    await line.send(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n")
+    await line.answer(200, b"after hints")
+
+
+async def talkative(line: Line) -> None:
+    """Headers that go on, doubled ones among them, and headers that must not."""
+    await line.answer(
+        200,
+        b"talk",
+        *(("X-Own", "first"), ("X-Own", "second"), ("Vary", "Accept"), ("ETag", '"one"')),
+        *(("Connection", "x-hop"), ("X-Hop", "1"), ("Keep-Alive", "timeout=5"), ("Trailer", "x-end")),
+        *(("Set-Cookie", "portal=stolen"), ("X-Gateway-Call", "forged"), ("X-Request-Id", "forged")),
+        *(("X-AI-Model", "forged"), ("X-Problem", "forged"), ("Access-Control-Allow-Origin", "*")),
+    )
+
+
+async def large(line: Line) -> None:
+    await line.answer(200, LARGE)
+
+
+async def ticks(line: Line) -> None:
+    """Three events, a pause after each."""
+    await line.begin_chunked(_EVENTS)
+    for number in range(3):
+        await line.chunk(b"data: %d\n\n" % number)
+        await asyncio.sleep(0.2)
+    await line.send(b"0\r\n\r\n")
+
+
 BEHAVIOURS: dict[str, Behaviour] = {
     "slow": slow,
     "never": never,
@@ -80,9 +126,21 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "closed": closed,
     "cut": cut,
     "trickle": trickle,
+    # The same for a caller that leaves.
+    "left-before": slow,
+    "left-within": trickle,
+    "left-stream": stream,
+    "stream-refused": _status(400),
     "unreported": unreported,
     "free": free,
     "stream": stream,
     "stream-cut": stream_cut,
+    "compressed": compressed,
+    "nothing": nothing,
+    "unchanged": unchanged,
+    "hints": hints,
+    "talkative": talkative,
+    "large": large,
+    "ticks": ticks,
     **{f"status-{status}": _status(status) for status in (301, 400, 401, 402, 403, 404, 422, 429, 500, 503)},
 }

@@ -1,6 +1,7 @@
 """A gateway of real processes: web workers, shipper, Celery and Valkey, started by the commands of the product."""
 
 import contextlib
+import itertools
 import json
 import os
 import secrets
@@ -21,7 +22,8 @@ from tests.postgres import Postgres, free_port
 
 _START_S = 60
 _STOP_S = 8
-_CALM_S = 12
+_CALM_S = 12.0
+_NUMBERS = itertools.count(1)
 
 
 class Story:
@@ -48,7 +50,7 @@ class Story:
         mine = f"/{self.name}/"
         return [each.call for each in list(self._gateway.upstream.journal) if each.target.startswith(mine)]
 
-    def violations(self, answers: list[Answer]) -> list[str]:
+    def violations(self, answers: list[Answer], patience_s: float = _CALM_S) -> list[str]:
         """Of the three ledgers, as soon as there are none, or of what is left of them after a while."""
         found: list[str] = []
 
@@ -56,7 +58,7 @@ class Story:
             found[:] = violations(self.books(), self.at_upstream(), answers)
             return not found
 
-        soon(agree, _CALM_S)
+        soon(agree, patience_s)
         return found
 
 
@@ -66,7 +68,6 @@ class Gateway:
     ) -> None:
         self.folder, self.upstream, self.workers, self.postgres = folder, upstream, workers, postgres
         self.port = free_port()
-        self._stories = 0
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         password = secrets.token_hex(16)
         self.environment = {
@@ -148,9 +149,9 @@ class Gateway:
     def stories(self, count: int, limits: dict[str, int] | None = None, **terms: Any) -> list[Story]:
         made = []
         for _ in range(count):
-            self._stories += 1
-            asked = {"name": f"story-{self._stories}", "upstream": self.upstream.address, "limits": limits or {}}
-            made.append(Story(self, self.hands("story", **asked, **terms)))
+            # Gateways share an upstream, and it tells them apart by this name.
+            asked = {"name": f"story-{next(_NUMBERS)}", "upstream": self.upstream.address, "limits": limits or {}}
+            made.append(Story(self, self.hands("story", **asked | terms)))
         # Every worker has read the new services by then.
         time.sleep(0.8)
         return made
