@@ -20,7 +20,7 @@ django_stubs_ext.monkeypatch()
 # Environment ---------------------------------------------------------------------------------------------------------
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()  # SECRET_KEY_FILE=/run/secrets/key works like SECRET_KEY=…
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+DATA_DIR = Path(env.str("DATA_DIR", default="") or BASE_DIR / "var").resolve()
 # Written by the first run; the environment wins over it, so that all commands share one set of secrets.
 environ.Env.read_env(DATA_DIR / "secrets.env")
 DEBUG = env.bool("DEBUG", default=False)
