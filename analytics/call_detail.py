@@ -1,13 +1,14 @@
 """One call with the names of all it refers to. What the call cost us is not said: it is not the team's business."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from apipark.problems import PROBLEMS, ProblemType
 from billing.models import Allowance, Meter, Subscription
 from providers.models import AiModel, Service
 from proxy.models import Call
@@ -78,11 +79,15 @@ class CallDetail:
         ]
 
     @property
-    def asked_units(self) -> Mapping[str, int]:
-        """By the meter's name: what a refused call asked for."""
+    def asked_units(self) -> Sequence[tuple[str, str, int]]:
+        """Meter, its name, and how much a refused call asked for."""
         units = self.call.asked.get("units", {})
         names = dict(Meter.choices)
-        return {str(names[meter]): count for meter, count in units.items() if meter in names and count}
+        return [(meter, str(names[meter]), count) for meter, count in units.items() if meter in names and count]
+
+    @property
+    def problem(self) -> ProblemType | None:
+        return PROBLEMS.get(self.call.slug)
 
     @property
     def curl(self) -> str:

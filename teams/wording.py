@@ -113,9 +113,9 @@ def differences(event: AuditEvent) -> Iterator[str]:
             continue
         was = _told(name, event.before, currency)
         now = _told(name, event.after, currency)
-        if was == now:
+        if was == now or name not in event.after:
             # Says of what the change is, and did not change itself.
-            was = ""
+            was, now = "", now or was
         if was or now:
             label = FIELDS.get(name, name)
             pattern = _("%(name)s: %(was)s → %(now)s") if was else _("%(name)s: %(now)s")

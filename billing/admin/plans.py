@@ -244,6 +244,9 @@ class PlanVersionAdmin(KeptAdmin[PlanVersion]):
             return (*own, "plan", "number", *terms)
         return (*own, "plan") if obj else own
 
+    def has_change_permission(self, request: HttpRequest, obj: PlanVersion | None = None) -> bool:
+        return not self._fixed(obj) and super().has_change_permission(request, obj)
+
     def has_delete_permission(self, request: HttpRequest, obj: PlanVersion | None = None) -> bool:
         """A draft binds nobody."""
         allowed = request.user.has_perm("billing.delete_planversion")

@@ -229,14 +229,17 @@ def test_refused_call_says_why_and_what_it_asked_for(client: Client) -> None:
         status=402,
         slug="quota-exceeded",
         outcome=Call.Outcome.REFUSED,
-        asked={"units": {"calls": 1}},
+        asked={"units": {"calls": 1, "bytes": 2_000, "spend": 140_000}},
         first_byte_ms=None,
     )
 
     page = client.get(reverse("analytics:call-detail", args=[call.request_id])).content.decode()
 
     assert "Nothing was sent on" in page
-    assert "Calls 1" in page
+    assert "Plan quota used up" in page
+    assert "<dt>Calls, asked for</dt><dd>1</dd>" in page
+    assert "<dt>Data volume, asked for</dt><dd>2 KB</dd>" in page
+    assert "<dd>$0.000140</dd>" in page
 
 
 def test_usage_shows_the_range_with_its_tables(client: Client) -> None:

@@ -48,7 +48,7 @@ def test_nothing_of_the_record_is_hidden() -> None:
     assert told(
         before={"revoked_at": None, "hard": True}, after={"networks": ["10.0.0.0/8", "::1"], "odd": {"a": 1}}
     ) == [
-        "For good: yes → –",
+        "For good: yes",
         "Addresses: 10.0.0.0/8, ::1",
         "odd: {'a': 1}",
     ]
