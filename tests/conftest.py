@@ -1,11 +1,18 @@
 """Fixtures that every test shares."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.conf import settings
 
 from apipark import clock
+from tests.grouping import ByInstallation
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByInstallation:
+    return ByInstallation(config, log)
 
 
 @pytest.fixture(autouse=True)

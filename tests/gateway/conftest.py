@@ -12,11 +12,8 @@ from tests.gateway.running import Gateway, running
 _ALL = ("valkey", "shipper", "web", "worker")
 
 
-# The tests of one gateway run one after another, on the same worker of pytest.
-_ON_SQLITE = pytest.param("sqlite", marks=[pytest.mark.server, pytest.mark.xdist_group("gateway-sqlite")])
-_ON_POSTGRES = pytest.param(
-    "postgres", marks=[pytest.mark.server, pytest.mark.postgres, pytest.mark.xdist_group("gateway-postgres")]
-)
+_ON_SQLITE = pytest.param("sqlite", marks=pytest.mark.server)
+_ON_POSTGRES = pytest.param("postgres", marks=[pytest.mark.server, pytest.mark.postgres])
 
 
 @pytest.fixture(scope="session")

@@ -96,15 +96,12 @@ def change(kind: str, application: int) -> None:
         subscriptions.resume(subscription, by="publisher", actor=None)
     elif kind == "service-retired":
         lifecycle.retire(service.versions.get(), actor=None)
+    elif kind == "limit-raised":
+        # As a change of plan does it.
+        (terms,) = terms_of(Application.objects.get(pk=application))
+        leases.change_limit(next(spec for spec in terms.allowances), 10_000, now=clock.now())
     else:
         raise ValueError(kind)
-
-
-def raise_limit(application: int, limit: int) -> None:
-    """Of calls, as a change of plan does it."""
-    (terms,) = terms_of(Application.objects.get(pk=application))
-    spec = next(spec for spec in terms.allowances if spec.meter == "calls")
-    leases.change_limit(spec, limit, now=clock.now())
 
 
 def books(application: int) -> dict[str, Any]:
@@ -181,7 +178,6 @@ if __name__ == "__main__":
                 story,
                 another_key,
                 change,
-                raise_limit,
                 books,
                 open_spools,
                 leased,

@@ -142,6 +142,10 @@ class Gateway:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def end(self, name: str) -> None:
+        """As its supervisor ends it."""
+        self._end(self._processes.pop(name), gently=True)
+
     def story(self, limits: dict[str, int] | None = None, **terms: Any) -> Story:
         (made,) = self.stories(1, limits, **terms)
         return made

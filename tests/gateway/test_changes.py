@@ -6,21 +6,26 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway.client import Answer, Load
+from tests.gateway.client import Answer, Load, times
 from tests.gateway.running import Gateway, Story
 
 WITHIN_S = 1.0
 # So many that the kernel spreads them over all four workers.
 CONNECTIONS = 16
 
-REFUSALS = {
-    "key-revoked": (401, "credentials-revoked"),
-    "team-suspended": (403, "account-suspended"),
-    "application-suspended": (403, "application-suspended"),
-    "subscription-suspended": (402, "account-suspended-billing"),
-    "subscription-paused": (402, "subscription-paused"),
-    "service-retired": (410, "version-retired"),
-}
+LIMIT = 5
+PASSES, PAUSED = (200, ""), (402, "subscription-paused")
+# What callers are answered before, what is done then, and what every worker answers a second later.
+CHANGES = [
+    (PASSES, "key-revoked", (401, "credentials-revoked")),
+    (PASSES, "team-suspended", (403, "account-suspended")),
+    (PASSES, "application-suspended", (403, "application-suspended")),
+    (PASSES, "subscription-suspended", (402, "account-suspended-billing")),
+    (PASSES, "subscription-paused", PAUSED),
+    (PASSES, "service-retired", (410, "version-retired")),
+    (PAUSED, "subscription-resumed", PASSES),
+    ((402, "quota-exceeded"), "limit-raised", PASSES),
+]
 
 
 @pytest.fixture(params=["with Redis", "without Redis"])
@@ -33,22 +38,26 @@ def announced(request: pytest.FixtureRequest, gateway: Gateway) -> Iterator[None
     gateway.start("valkey")
 
 
-async def _while_calling(gateway: Gateway, stories: list[Story], changes: list[tuple[Story, str]]) -> list[Load]:
-    """Each story's clients call before, during and after the changes; what they were answered."""
-    running = True
-    loads = [Load(gateway.port, story.call()) for story in stories]
-    callers = [asyncio.create_task(load.run(CONNECTIONS, lambda: running, pause_s=0.15)) for load in loads]
-    await asyncio.sleep(0.6)
-    for story, kind in changes:
-        await asyncio.to_thread(story.change, kind)
-    changed_at = time.monotonic()
-    await asyncio.sleep(WITHIN_S + 0.6)
-    running = False
-    await asyncio.gather(*callers)
-    for load in loads:
-        assert load.broken == 0
-        load.answers = [answer for answer in load.answers if answer.sent_at > changed_at + WITHIN_S]
-    return loads
+class Caller:
+    """The clients of one story: what they were answered until its change, and from a second after it."""
+
+    def __init__(self, gateway: Gateway, story: Story) -> None:
+        self.story = story
+        self.load = Load(gateway.port, story.call())
+        self.changed_at = 0.0
+
+    async def change(self, kind: str) -> None:
+        await asyncio.to_thread(self.story.change, kind)
+        self.changed_at = time.monotonic()
+
+    @property
+    def before(self) -> set[tuple[int, str]]:
+        """Without what was on its way while the change was made."""
+        return _said([each for each in self.load.answers if each.came_at < self.changed_at - WITHIN_S])
+
+    @property
+    def after(self) -> list[Answer]:
+        return [each for each in self.load.answers if each.sent_at > self.changed_at + WITHIN_S]
 
 
 def _said(answers: list[Answer]) -> set[tuple[int, str]]:
@@ -57,39 +66,31 @@ def _said(answers: list[Answer]) -> set[tuple[int, str]]:
 
 @pytest.mark.usefixtures("announced")
 async def test_changes_are_obeyed_by_every_worker_within_a_second(gateway: Gateway) -> None:
-    stories = gateway.stories(len(REFUSALS), {"calls": 10_000})
-
-    loads = await _while_calling(gateway, stories, list(zip(stories, REFUSALS, strict=True)))
-
-    for load, story, (kind, refusal) in zip(loads, stories, REFUSALS.items(), strict=True):
-        assert (kind, _said(load.answers)) == (kind, {refusal})
-        if refusal[0] != 401:  # such a caller is not known, and leaves no row
-            assert story.violations(load.answers) == []
-            after = {answer.request_id for answer in load.answers}
-            workers = {call["worker"] for call in story.books()["calls"] if call["id"] in after}
-            assert len(workers) == gateway.workers
-
-
-@pytest.mark.usefixtures("announced")
-async def test_what_was_refused_passes_within_a_second_of_its_remedy(gateway: Gateway) -> None:
-    (paused, exhausted) = gateway.stories(2, {"calls": 5})
-    paused.change("subscription-paused")
-    before = Load(gateway.port, exhausted.call())
-    await before.run(1, iter([True] * 6 + [False]).__next__)
-    assert [answer.status for answer in before.answers] == [200] * 5 + [402]
+    stories = gateway.stories(len(CHANGES) - 1, {"calls": 10_000})
+    callers = [Caller(gateway, story) for story in (*stories, gateway.story({"calls": LIMIT}))]
+    for caller, (before, kind, _) in zip(callers, CHANGES, strict=True):
+        if before == PAUSED:
+            caller.story.change("subscription-paused")
+        elif kind == "limit-raised":
+            # One client waits for its answers, so that none is refused while the rest is only held.
+            await Load(gateway.port, caller.story.call()).run(1, times(LIMIT))
+    await asyncio.sleep(WITHIN_S)
     running = True
-    loads = [Load(gateway.port, story.call()) for story in (paused, exhausted)]
-    callers = [asyncio.create_task(load.run(4, lambda: running, pause_s=0.05)) for load in loads]
-    await asyncio.sleep(1.2)
-
-    await asyncio.to_thread(paused.change, "subscription-resumed")
-    await asyncio.to_thread(gateway.hands, "raise_limit", application=exhausted.application, limit=10_000)
-    await asyncio.to_thread(gateway.hands, "raise_limit", application=paused.application, limit=10_000)
-    fixed_at = time.monotonic()
-    await asyncio.sleep(WITHIN_S + 0.4)
+    tasks = [
+        asyncio.create_task(caller.load.run(CONNECTIONS, lambda: running, pause_s=0.2)) for caller in callers
+    ]
+    await asyncio.sleep(1.4)
+    for caller, (_, kind, _) in zip(callers, CHANGES, strict=True):
+        await caller.change(kind)
+    await asyncio.sleep(WITHIN_S + 0.6)
     running = False
-    await asyncio.gather(*callers)
+    await asyncio.gather(*tasks)
 
-    for load, slug in zip(loads, ("subscription-paused", "quota-exceeded"), strict=True):
-        assert _said([answer for answer in load.answers if answer.came_at < fixed_at - 0.1]) == {(402, slug)}
-        assert _said([answer for answer in load.answers if answer.sent_at > fixed_at + WITHIN_S]) == {(200, "")}
+    for caller, (before, kind, after) in zip(callers, CHANGES, strict=True):
+        assert caller.load.broken == 0
+        assert (kind, caller.before, _said(caller.after)) == (kind, {before}, {after})
+        if after[0] != 401:  # such a caller is not known, and leaves no row
+            assert caller.story.violations(caller.after) == []
+            ids = {answer.request_id for answer in caller.after}
+            workers = {call["worker"] for call in caller.story.books()["calls"] if call["id"] in ids}
+            assert len(workers) == gateway.workers

@@ -2,21 +2,19 @@
 
 import asyncio
 import json
-import os
-import signal
 from collections import Counter
 from typing import Any, NamedTuple
 
 import pytest
 
 from tests.fakes.upstream import USAGE, chat_answer
-from tests.gateway.client import Answer, Broken, Client, request
+from tests.gateway.client import Answer, Client, request
 from tests.gateway.prices import INPUT_NANO, OUTPUT_NANO
 from tests.gateway.running import Gateway, Story
 from tests.journeys.installation import soon
 from tests.postgres import free_port
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("gateway-postgres")]
+pytestmark = pytest.mark.server
 
 SENT = b"12345"
 NO = len(b'{"error": {"message": "no"}}')
@@ -207,15 +205,11 @@ async def test_a_call_that_a_stop_cuts_off_is_settled(single: Gateway) -> None:
     async with await Client.connect(single.port) as client:
         await client.send(request("POST", f"/apis/{story.name}/trickle", story.key, body=SENT))
         answer = await client.head()
-        os.kill(single.pid("web"), signal.SIGTERM)
-        try:
-            await client.rest(answer)
-        except Broken:
-            pass
+        await asyncio.gather(asyncio.to_thread(single.end, "web"), client.rest(answer))
 
     books = await _books(single, story, 1)
     single.start("web")
-    single.wait_until_ready()
+    await asyncio.to_thread(single.wait_until_ready)
     booked, _ = books["trickle"]
     assert not answer.whole
     assert booked == rest("cut", 200, answer=len(answer.body))

@@ -9,7 +9,7 @@ from tests.gateway import plants
 from tests.gateway.client import Load, times
 from tests.gateway.running import Gateway, running
 
-pytestmark = [pytest.mark.server, pytest.mark.xdist_group("gateway-sqlite")]
+pytestmark = pytest.mark.server
 LIMIT = 200
 
 
@@ -32,19 +32,18 @@ async def _violations(gateway: Gateway, plant: str, patience_s: float) -> list[s
 
 
 @pytest.mark.parametrize(
-    ("plant", "finding"),
+    ("plant", "findings"),
     [
-        ("check-then-act", f" used of {LIMIT}"),
-        ("no-settlement", " reached the upstream and has no row"),
-        ("no-settlement", " still leased"),
-        ("no-admission", " reached the upstream and has no row"),
-        ("no-admission", "dead letter: outcome without admission"),
+        ("check-then-act", [f" used of {LIMIT}"]),
+        ("no-settlement", [" reached the upstream and has no row", " still leased"]),
+        ("no-admission", [" reached the upstream and has no row", "dead letter: outcome without admission"]),
     ],
 )
-async def test_a_planted_bug_is_found(planted: Gateway, plant: str, finding: str) -> None:
+async def test_a_planted_bug_is_found(planted: Gateway, plant: str, findings: list[str]) -> None:
     found = await _violations(planted, plant, 1.5)
 
-    assert any(finding in each for each in found), found
+    for finding in findings:
+        assert any(finding in each for each in found), found
 
 
 async def test_without_a_plant_nothing_is_found(planted: Gateway) -> None:
