@@ -21,6 +21,7 @@ from analytics import histograms
 from analytics.models import CallRollup
 from apipark.problems import PROBLEMS
 from proxy.models import Call, TouchedMinute
+from teams.models import ApiKey
 
 _DIMENSIONS: Final = (
     "team",
@@ -112,6 +113,7 @@ def _roll_up_minute(minute: datetime) -> None:
             log.error("late_call_not_rolled_up", minute=minute.isoformat())
         else:
             _write(minute, sums)
+            _note_use(minute, {key[_DIMENSIONS.index("api_key")] for key in sums})
         if calls.count() == counted:
             TouchedMinute.objects.filter(pk=minute).delete()
 
@@ -123,6 +125,12 @@ def _write(minute: datetime, sums: dict[_Dimensions, _Sums]) -> None:
     _put(size.MINUTE, minute, sums)
     _put(size.HOUR, hour, _of_rollups(size.MINUTE, hour, hour + timedelta(hours=1)))
     _put(size.DAY, day, _of_rollups(size.HOUR, day, day + timedelta(days=1)))
+
+
+def _note_use(minute: datetime, api_keys: Iterable[int]) -> None:
+    """When keys were last used, to the minute: told by the calls, since the gateway writes nothing on a call's way."""
+    earlier = Q(last_used_at=None) | Q(last_used_at__lt=minute)
+    ApiKey.objects.filter(earlier, pk__in=[key for key in api_keys if key]).update(last_used_at=minute)
 
 
 def _calls_of(minute: datetime) -> QuerySet[Call]:

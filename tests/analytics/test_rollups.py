@@ -9,6 +9,7 @@ from analytics import histograms, rollups
 from analytics.models import CallRollup
 from proxy.models import Call, TouchedMinute
 from tests.analytics.factories import CallFactory
+from tests.teams.factories import ApiKeyFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -186,3 +187,18 @@ def test_calls_that_were_pruned_stay_counted() -> None:
 
     assert rows() == before
     assert not TouchedMinute.objects.exists()
+
+
+def test_keys_learn_when_they_were_last_used() -> None:
+    used, unused = ApiKeyFactory.create(), ApiKeyFactory.create()
+    shipped(NOON + timedelta(minutes=5, seconds=7), api_key=used.pk)
+    shipped(NOON + timedelta(minutes=1), api_key=used.pk)
+
+    rollups.roll_up()
+    shipped(NOON, api_key=used.pk)
+    rollups.roll_up()
+
+    used.refresh_from_db()
+    unused.refresh_from_db()
+    assert used.last_used_at == NOON + timedelta(minutes=5)
+    assert unused.last_used_at is None
