@@ -123,7 +123,13 @@ def plan_rest(
         )
     if call.raw_query:
         url += "?" + call.raw_query.decode("latin-1")
-    headers = forwarding.rest_request(call.raw_headers)
+    try:
+        headers = forwarding.rest_request(call.raw_headers)
+    except UnicodeDecodeError as error:
+        raise refuse(
+            "request-invalid",
+            errors=[{"field": "headers", "message": "A header is not UTF-8 and cannot be passed on."}],
+        ) from error
     names = {name for name, _ in headers}
     # The client library would add its own.
     headers += [(name, value) for name, value in _UNLESS_SENT if name not in names]

@@ -26,10 +26,13 @@ _AI_UP: Final = frozenset([b"content-type", b"accept", b"openai-beta"])
 
 
 def rest_request(headers: RawPairs) -> Pairs:
-    """For a published REST service: everything but connection, credentials, cookies and names that are ours."""
+    """For a published REST service: everything but connection, credentials, cookies and names that are ours.
+
+    Raises UnicodeDecodeError for a value that is not UTF-8: the client library could not send it as it came.
+    """
     listed = _named_by_connection(headers)
     return [
-        (name.decode("ascii"), value.decode("latin-1"))
+        (name.decode("ascii"), value.decode())
         for name, value in headers
         if name not in _NEVER_UP and name not in listed and b"_" not in name and not name.startswith(_NEVER_UP_PREFIXES)
     ]

@@ -15,7 +15,7 @@ from typing import Final
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PyreqwestError
-from pyreqwest.http import Url
+from pyreqwest.http import HeaderMap, Url
 from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
@@ -23,6 +23,10 @@ from apipark.addresses import AddressRefused, Origin, resolve_checked
 
 # A name may point elsewhere by then.
 _CHECK_AGAIN_S: Final = 60.0
+
+
+# RFC 9110, section 8.6: what is sent by these says its length, also when there is nothing.
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
 class NotSent(Exception):  # noqa: N818 (named after what happened)
@@ -82,7 +86,7 @@ class Exchange:
             self._forget()
             raise
         self.status: int = response.status
-        self.headers = list(response.headers.items())
+        self.headers = _readable(response.headers)
         self._reader = response.body_reader
 
     async def read(self) -> bytes | None:
@@ -124,8 +128,11 @@ class Upstreams:
         if upstream.in_flight >= self._concurrency:
             raise TooMany
         builder = upstream.client.request(method, url).headers(headers).streamed_read_buffer_limit(0)
-        if body or method in {"POST", "PUT", "PATCH"}:
+        if body:
             builder = builder.body_bytes(body)
+        elif method in _WITH_BODY:
+            # The library says nothing of an empty body, and servers may insist on a length (411).
+            builder = builder.header("content-length", "0")
         return Exchange(upstream, builder.build_streamed())
 
     async def _checked(self, origin: Origin) -> _Upstream:
@@ -182,6 +189,21 @@ def unaltered(url: str, raw_path: str) -> bool:
     except ValueError:
         return False
     return sent.path == raw_path
+
+
+def _readable(headers: HeaderMap) -> list[tuple[str, str]]:
+    """The library gives out ASCII alone, and no header at all when one is not: then all others, one by one."""
+    try:
+        return list(headers.items())
+    except ValueError:
+        return [(name, value) for name in dict.fromkeys(headers) for value in _values(headers, name)]
+
+
+def _values(headers: HeaderMap, name: str) -> list[str]:
+    try:
+        return headers.getall(name)
+    except ValueError:
+        return []
 
 
 def _failure(error: PyreqwestError) -> NotSent | NoAnswer:

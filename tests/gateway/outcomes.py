@@ -106,6 +106,10 @@ async def talkative(line: Line) -> None:
     )
 
 
+async def umlauts(line: Line) -> None:
+    await line.answer(200, b"umlauts", ("X-Own", "first"), ("X-Umlaut", "\xe4"), ("X-Own", "second"))
+
+
 async def large(line: Line) -> None:
     await line.answer(200, LARGE)
 
@@ -140,6 +144,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "unchanged": unchanged,
     "hints": hints,
     "talkative": talkative,
+    "umlauts": umlauts,
     "large": large,
     "ticks": ticks,
     **{f"status-{status}": _status(status) for status in (301, 400, 401, 402, 403, 404, 422, 429, 500, 503)},
