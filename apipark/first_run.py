@@ -119,11 +119,14 @@ def _prepare_up(arguments: Sequence[str]) -> None:
     if options.role:
         _require_secrets(data_dir)
         return
-    _make_private(data_dir)
-    _lock(data_dir)
-    _make_secrets(data_dir)
+    try:
+        _make_private(data_dir)
+        _lock(data_dir)
+        _make_secrets(data_dir)
+        state = _state(data_dir, demo=not options.no_demo)
+    except OSError as error:
+        raise CannotStart(f"data directory {data_dir} cannot be used: {error.strerror}") from error
     _require_secrets(data_dir)
-    state = _state(data_dir, demo=not options.no_demo)
     os.environ.setdefault("GATEWAY_DRAIN", str(_DRAIN_S))
     if state.demo and not options.no_demo:
         os.environ.setdefault("BILLING_TEST_GATEWAY", "1")
@@ -132,22 +135,16 @@ def _prepare_up(arguments: Sequence[str]) -> None:
 
 
 def _make_private(data_dir: Path) -> None:
-    try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if data_dir.stat().st_uid == os.getuid():
-            data_dir.chmod(0o700)
-        for name in ("logs", "spool", "heartbeats"):
-            (data_dir / name).mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise CannotStart(f"data directory {data_dir} cannot be used: {error.strerror}") from error
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if data_dir.stat().st_uid == os.getuid():
+        data_dir.chmod(0o700)
+    for name in ("logs", "spool", "heartbeats"):
+        (data_dir / name).mkdir(mode=0o700, exist_ok=True)
 
 
 def _lock(data_dir: Path) -> None:
     """One `up` per data directory. The descriptor stays open, so the kernel lets go of it however the process ends."""
-    try:
-        descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise CannotStart(f"data directory {data_dir} cannot be used: {error.strerror}") from error
+    descriptor = os.open(data_dir / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from apipark.first_run import write_private
+from apipark.first_run import CannotStart, write_private
 from apipark.models import Installation
 from apipark.seed import seed
 
@@ -19,7 +19,7 @@ from apipark.seed import seed
 def fingerprint() -> str:
     """Of all that migrations, static files and tables follow from. Reads names, sizes and times, no contents."""
     digest = hashlib.sha256()
-    for part in (settings.DATABASE_URL, str(settings.STATIC_ROOT), *_sources()):
+    for part in (str(settings.DATABASES["default"]), str(settings.STATIC_ROOT), *_sources()):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()
 
@@ -36,7 +36,10 @@ def is_seeded() -> bool:
 def bring_up_to_date() -> None:
     call_command("migrate", interactive=False, verbosity=0)
     call_command("createcachetable", verbosity=0)
-    call_command("collectstatic", interactive=False, verbosity=0)
+    try:
+        call_command("collectstatic", interactive=False, verbosity=0)
+    except OSError as error:
+        raise CannotStart(f"static files cannot be written to {settings.STATIC_ROOT}: {error.strerror}") from error
 
 
 def write_first_run_data(*, demo: bool, demo_base_url: str) -> None:

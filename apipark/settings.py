@@ -98,8 +98,7 @@ TEMPLATES = [
 ]
 
 # Database ------------------------------------------------------------------------------------------------------------
-DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'apipark.sqlite3'}")
-DATABASES = {"default": environ.Env.db_url_config(DATABASE_URL)}
+DATABASES = {"default": env.database_config("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'apipark.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
         # Django's default mode fails a third of concurrent read-modify-writes with "database is locked".
@@ -134,7 +133,7 @@ ACCOUNT_ADAPTER = "teams.sign_in.AccountAdapter"
 ACCOUNT_LOGOUT_ON_GET = False
 # A portal of paid APIs hands out accounts by its operator; anybody may be let in by switching this on.
 PORTAL_SIGNUP_OPEN = env.bool("PORTAL_SIGNUP_OPEN", default=False)
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_CONFIG = env.email_config("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="apipark@localhost")
 

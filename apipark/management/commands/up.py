@@ -13,7 +13,7 @@ from typing import Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import OperationalError, connection, connections
+from django.db import DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from apipark import checks, installing, parts, valkey
@@ -44,8 +44,10 @@ class Command(BaseCommand):
                 self._run_everything(host, port, demo=not options["no_demo"])
         except (CannotStart, valkey.NoValkey, PartFailed) as error:
             self._end_with(str(error))
-        except OperationalError as error:
-            self._end_with(f"the database does not answer: {error}")
+        except DatabaseError as error:
+            if options["traceback"]:
+                raise
+            self._end_with(f"the database cannot be used: {error}")
 
     def _refuse_wrong_settings(self) -> None:
         wrong = checks.errors()
