@@ -5,18 +5,24 @@ between gains nothing. No redirects, no proxies, cookies or netrc of the environ
 and size.
 """
 
+import contextlib
+import socket
 import ssl
-import time
+import threading
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Any, Final, cast
+from types import TracebackType
+from typing import Any, Final, Self, cast
 
 import requests
 from django.conf import settings
+from django.utils.translation import gettext as _
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError, IncompleteRead, ReadTimeoutError
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from apipark import addresses
 
@@ -28,7 +34,7 @@ class Bounds:
     """What one request may cost us: it runs in a worker that others wait for."""
 
     connect_s: float = 5
-    # Between two reads; `total_s` ends an answer that drips.
+    # Between two reads; `total_s` ends an answer that drips, its head included.
     read_s: float = 10
     total_s: float = 30
     # The longest model list of a known aggregator is about 1 MB.
@@ -83,11 +89,10 @@ def send(
     origin = addresses.read_url(url)
     pairs = settings.GATEWAY_ALLOWED_ADDRESSES if allowed is None else allowed
     address = addresses.resolve_checked(origin.host, origin.port, allowed=pairs, resolve=resolve)
-    deadline = time.monotonic() + bounds.total_s
-    with requests.Session() as session:
+    with requests.Session() as session, _Alarm(bounds.total_s) as alarm:
         session.trust_env = False
         session.headers.clear()
-        session.mount(f"{origin.scheme}://", _Pinned(origin, address))
+        session.mount(f"{origin.scheme}://", _Pinned(origin, address, alarm))
         try:
             with session.request(
                 method,
@@ -99,16 +104,53 @@ def send(
                 stream=True,
                 verify=ca_file or True,
             ) as response:
-                return Answer(response.status_code, response.headers, _read(response, bounds, deadline))
+                return Answer(response.status_code, response.headers, _read(response, bounds, alarm))
         except (requests.RequestException, HTTPError, OSError) as error:
-            raise _translated(error) from error
+            raise (alarm.error() if alarm.rang else _translated(error)) from error
+
+
+class _Alarm:
+    """Ends the one connection of a request when its time is over. The library's own timeouts begin anew with each byte,
+    so that a head that drips would hold the process for hours.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.rang = False
+        self._seconds = seconds
+        self._connections: list[HTTPConnection] = []
+        self._timer = threading.Timer(seconds, self._ring)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._timer.cancel()
+
+    def watch(self, connection: HTTPConnection) -> None:
+        self._connections.append(connection)
+
+    def error(self) -> "TimedOut":
+        return TimedOut(_("the answer did not end within %(seconds)s s") % {"seconds": f"{self._seconds:g}"})
+
+    def _ring(self) -> None:
+        self.rang = True
+        for connection in self._connections:
+            if connection.sock is not None:
+                # Past TLS, which would wait for the other side to say goodbye.
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
 
 
 class _Pinned(HTTPAdapter):
     """Connects to one checked address; the name stays in `Host`, in SNI and in the certificate's check."""
 
-    def __init__(self, origin: addresses.Origin, address: str) -> None:
+    def __init__(self, origin: addresses.Origin, address: str, alarm: _Alarm) -> None:
         self._origin = origin
+        self._alarm = alarm
         self._address = address
         super().__init__(max_retries=0)
 
@@ -126,7 +168,16 @@ class _Pinned(HTTPAdapter):
             named |= {"assert_hostname": name} | ({} if _is_literal(name) else {"server_hostname": name})
         place["host"] = self._address
         request.headers["Host"] = _host_header(self._origin)
-        return cast("HTTPConnectionPool", self.poolmanager.connection_from_host(**place, pool_kwargs=named))
+        pool: Any = self.poolmanager.connection_from_host(**place, pool_kwargs=named)
+        connect = pool.ConnectionCls
+
+        def watched(**options: Any) -> Any:
+            connection = connect(**options)
+            self._alarm.watch(connection)
+            return connection
+
+        pool.ConnectionCls = watched
+        return cast("HTTPConnectionPool", pool)
 
 
 def _is_literal(host: str) -> bool:
@@ -143,38 +194,40 @@ def _host_header(origin: addresses.Origin) -> str:
     return host if origin.port == usual else f"{host}:{origin.port}"
 
 
-def _read(response: requests.Response, bounds: Bounds, deadline: float) -> bytes:
+def _read(response: requests.Response, bounds: Bounds, alarm: _Alarm) -> bytes:
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise OutboundFailed("the answer is compressed although that was not asked for")
+        raise OutboundFailed(_("the answer is compressed although that was not asked for"))
     parts: list[bytes] = []
     left = bounds.answer_bytes
-    # read1 returns what one read of the socket brings, so the deadline is looked at between any two of them.
+    # read1 returns what one read of the socket brings, so the alarm is looked at between any two of them.
     while part := response.raw.read1(_READ_BYTES, decode_content=False):
         left -= len(part)
         if left < 0:
-            raise TooLarge(f"the answer is longer than {bounds.answer_bytes} bytes")
-        if time.monotonic() > deadline:
-            raise TimedOut(f"the answer did not end within {bounds.total_s:g} s")
+            raise TooLarge(_("the answer is longer than %(bytes)s bytes") % {"bytes": bounds.answer_bytes})
+        if alarm.rang:
+            raise alarm.error()
         parts.append(part)
+    if alarm.rang:  # what looks like the end may be the connection that was cut
+        raise alarm.error()
     return b"".join(parts)
 
 
 def _translated(error: Exception) -> OutboundFailed:
     """`requests` and urllib3 wrap each other's errors in several layers; the cause is what counts."""
     causes = _causes(error)
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return NotTrusted("the certificate is not valid for this host")
+    if any(isinstance(cause, ssl.SSLCertVerificationError | CertificateError) for cause in causes):
+        return NotTrusted(_("the certificate is not valid for this host"))
     if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return NotTrusted("no secure connection could be agreed on")
+        return NotTrusted(_("no secure connection could be agreed on"))
     if isinstance(error, requests.ConnectTimeout):
-        return NotConnected("no connection in time")
+        return NotConnected(_("no connection in time"))
     if any(isinstance(cause, requests.ReadTimeout | ReadTimeoutError | TimeoutError) for cause in causes):
-        return TimedOut("no answer in time")
+        return TimedOut(_("no answer in time"))
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return NotConnected("the connection was refused")
+        return NotConnected(_("the connection was refused"))
     if any(isinstance(cause, IncompleteRead) for cause in causes):
-        return OutboundFailed("the answer was cut short")
-    return OutboundFailed("the connection broke, or the answer was not HTTP")
+        return OutboundFailed(_("the answer was cut short"))
+    return OutboundFailed(_("the connection broke, or the answer was not HTTP"))
 
 
 def _causes(error: BaseException) -> list[BaseException]:
