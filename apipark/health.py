@@ -3,14 +3,16 @@ what is degraded: else one outage of the database would take every gateway out o
 """
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -21,6 +23,8 @@ from apipark.changes import client_url
 # On every machine that runs a gateway; worker and beat may live elsewhere, and count once they have lived here.
 _BESIDE_EACH_GATEWAY: Final = "shipper"
 _REDIS_DEADLINE_S: Final = 0.1
+# Longer than a busy database takes for nothing, shorter than probes wait.
+_DATABASE_DEADLINE_S: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def healthz(_request: HttpRequest) -> JsonResponse:
 @require_safe
 def readyz(_request: HttpRequest) -> JsonResponse:
     found = readiness(
-        settings.HEARTBEAT_DIR, pid=os.getpid(), database=_database_answers(), redis_answers=_redis_answers()
+        settings.HEARTBEAT_DIR, pid=os.getpid(), database=_database.answers(), redis_answers=_redis_answers()
     )
     return JsonResponse(found.as_json(), status=found.status)
 
@@ -78,14 +82,45 @@ def _silent_parts(directory: Path) -> Iterator[str]:
             yield f"{name}=down"
 
 
+class DatabaseProbe:
+    """Asks in a thread, since a server that hangs accepts a connection and never answers. One thread hangs at most."""
+
+    def __init__(self, ask: Callable[[], bool], *, deadline_s: float) -> None:
+        self._ask, self._deadline_s = ask, deadline_s
+        self._lock = threading.Lock()
+        self._answer: Future[bool] | None = None
+
+    def answers(self) -> bool:
+        with self._lock:
+            answer = self._answer
+            if answer is None or answer.done():
+                self._answer = answer = Future()
+                threading.Thread(target=self._fill, args=(answer,), name="readyz", daemon=True).start()
+        try:
+            return answer.result(self._deadline_s)
+        except TimeoutError:
+            return False
+
+    def _fill(self, answer: "Future[bool]") -> None:
+        answered = False
+        try:
+            answered = self._ask()
+        finally:
+            answer.set_result(answered)
+
+
 def _database_answers() -> bool:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except DatabaseError:
-        connection.close()
+    except Error:
         return False
+    finally:
+        connection.close()  # of this thread, which ends
     return True
+
+
+_database = DatabaseProbe(_database_answers, deadline_s=_DATABASE_DEADLINE_S)
 
 
 def _redis_answers() -> bool:
