@@ -8,13 +8,14 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import parse_qs
 
 import orjson
 
 from providers.demo import answers
 from providers.demo.settings import DEMO_KEY, MODELS
+from providers.dialects.openai import BadRequest, read_request
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -23,6 +24,10 @@ _JOURNAL_LENGTH: Final = 200_000
 # Longer than any timeout that waits for it.
 _HANG_S: Final = 3_600
 _AUTHORIZATION: Final = b"Bearer " + DEMO_KEY.encode()
+_OPERATIONS: Final[dict[str, Literal["chat", "embeddings"]]] = {
+    "/v1/chat/completions": "chat",
+    "/v1/embeddings": "embeddings",
+}
 
 
 class BrokenOff(Exception):  # noqa: N818 (asked for: the server closes the connection without a clean end)
@@ -82,19 +87,21 @@ async def _ai(path: str, headers: dict[bytes, bytes], body: bytes, send: Send) -
         listed = [{"id": name, "object": "model", "created": 0, "owned_by": "demo"} for name in MODELS]
         await _json(send, 200, {"object": "list", "data": listed})
         return
+    operation = _OPERATIONS.get(path)
+    if operation is None:
+        await _json(send, 404, answers.error(404))
+        return
     try:
-        asked = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        model = read_request(body, operation).model
+    except BadRequest:
         await _json(send, 400, answers.error(400))
         return
-    if asked.get("model") not in MODELS:
+    if model not in MODELS:
         await _json(send, 404, answers.error(404))
-    elif path == "/v1/chat/completions":
-        await _chat(asked, send)
-    elif path == "/v1/embeddings":
-        await _embeddings(asked, send)
+    elif operation == "chat":
+        await _chat(orjson.loads(body), send)
     else:
-        await _json(send, 404, answers.error(404))
+        await _embeddings(orjson.loads(body), send)
 
 
 async def _chat(asked: dict[str, Any], send: Send) -> None:
