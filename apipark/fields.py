@@ -1,8 +1,10 @@
-"""Model fields that several apps share."""
+"""Fields of models and forms that several apps share."""
 
 from functools import partial
 from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db import models
 
 from apipark.ids import new_ref
@@ -23,3 +25,14 @@ class RefField(models.CharField[str, str]):
         name, path, args, options = super().deconstruct()
         options.pop("default", None)
         return name, path, args, {**options, "kind": self.kind}
+
+
+class RowsField(forms.ModelMultipleChoiceField[Any]):
+    """A key that no column can hold is no choice; SQLite would fail on it."""
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return super().clean(value)
+        except OverflowError as error:
+            message = self.error_messages["invalid_choice"]
+            raise ValidationError(message, code="invalid_choice", params={"value": "…"}) from error

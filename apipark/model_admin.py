@@ -3,13 +3,13 @@ in its own transaction.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.widgets import AutocompleteMixin, AutocompleteSelect, AutocompleteSelectMultiple
+from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import models
@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from django_stubs_ext import StrOrPromise
 
 from apipark import changes
+from apipark.fields import RowsField
 from apipark.verbs import WithVerbs
 
 M = TypeVar("M", bound=Model)
@@ -29,28 +30,29 @@ M = TypeVar("M", bound=Model)
 _SECRET_FIELDS = frozenset({"password", "password1", "password2", "usable_password", "secret"})
 
 
-class _Pickable(AutocompleteMixin if TYPE_CHECKING else object):
+class _Picker(AutocompleteSelect):
     """What was sent as a choice and cannot be one is shown as no choice; Django would fail on it."""
 
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
-        key: Any = self.field.remote_field.model._meta.pk
-        return super().optgroups(name, [each for each in value if _fits(key, each)], attr)
+        return super().optgroups(name, _possible(self.field, value), attr)
 
 
-class _Picker(_Pickable, AutocompleteSelect):
-    pass
+class _Pickers(AutocompleteSelectMultiple):
+    def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
+        return super().optgroups(name, _possible(self.field, value), attr)
 
 
-class _Pickers(_Pickable, AutocompleteSelectMultiple):
-    pass
+def _possible(field: Any, values: Iterable[Any]) -> list[Any]:
+    key = field.remote_field.model._meta.pk
 
+    def fits(text: Any) -> bool:
+        try:
+            key.clean(text, None)
+        except ValidationError:
+            return False
+        return True
 
-def _fits(key: Any, text: Any) -> bool:
-    try:
-        key.clean(text, None)
-    except ValidationError:
-        return False
-    return True
+    return [text for text in values if fits(text)]
 
 
 class WithPickers:
@@ -66,6 +68,7 @@ class WithPickers:
         here: Any = self
         if db_field.name in here.get_autocomplete_fields(request):
             options.setdefault("widget", _Pickers(db_field, here.admin_site, using=options.get("using")))
+        options.setdefault("form_class", RowsField)
         return super().formfield_for_manytomany(db_field, request, **options)  # type: ignore[misc]  # as above
 
 

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apipark import money
 from apipark.amounts import AmountField
+from apipark.fields import RowsField
 from billing.models import Cap, Meter
 from teams.models import Membership
 
@@ -54,7 +55,7 @@ class RaiseCapForm(forms.Form):
 
 
 class AskForm(forms.Form):
-    to = forms.ModelMultipleChoiceField(Membership.objects.none(), error_messages={"required": _("Choose somebody.")})
+    to = RowsField(Membership.objects.none(), error_messages={"required": _("Choose somebody.")})
     note = forms.CharField(
         label=_("Note"),
         required=False,

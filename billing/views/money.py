@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -152,7 +152,7 @@ def _card_page(request: SignedInRequest, old: PaymentMethod | None) -> HttpRespo
             form.add_error(None, error)
         else:
             messages.success(request, _("The payment method is on file. What is open was tried with it at once."))
-            return redirect(back)
+            return HttpResponseRedirect(back)
     context = {"form": form, "old": old, "back": back, "test_cards": CARDS if settings.BILLING_TEST_GATEWAY else ()}
     return render(request, "billing/method_form.html", context)
 

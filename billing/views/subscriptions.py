@@ -106,7 +106,9 @@ def lift_cap(request: SignedInRequest, cap: Cap) -> HttpResponse:
         messages.error(request, " ".join(error.messages))
     else:
         messages.success(request, _("The cap is lifted."))
-    found = Subscription.objects.filter(team=request.team, ref=request.POST.get("sub", "")).first()
+    # A NUL byte is in no ref, and PostgreSQL does not let one be asked for.
+    ref = request.POST.get("sub", "").replace("\0", "")
+    found = Subscription.objects.filter(team=request.team, ref=ref).first()
     return redirect("billing:subscription-detail", found.ref) if found else redirect("billing:subscription-list")
 
 

@@ -1,6 +1,6 @@
 """What a person sets in passing: the theme, also without an account; the team to work in."""
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -24,7 +24,7 @@ def theme(request: HttpRequest) -> HttpResponse:
     back = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
         back = reverse("analytics:home")
-    response = redirect(back)
+    response = HttpResponseRedirect(back)
     # Readable by theme.js, which sets the same cookie.
     response.set_cookie("theme", chosen, max_age=_YEAR_S, samesite="Lax", secure=request.is_secure())
     return response
