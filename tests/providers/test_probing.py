@@ -131,7 +131,9 @@ def test_silent_provider_is_waited_for_no_longer_than_the_setting(settings: Sett
     with serving(lambda _request, _connection: time.sleep(1)) as server:
         verdict = checked(a_key(server, settings))
 
-    assert verdict.trouble == "no answer in time"
+    # Silence and the whole time have the same bound: whichever is noticed first.
+    assert verdict.trouble in {"no answer in time", "the answer did not end within 0.2 s"}
+    assert verdict.address.ok is False
     assert 200 <= verdict.took_ms < 1_000
 
 
