@@ -29,7 +29,7 @@ log = structlog.get_logger()
 
 _POLL_S: Final = 0.5
 # A database that hangs fails nobody: it is waited for so long, then what waits behind it is told at once.
-_DEADLINE_S: Final = 2.0
+_DEADLINE_S: Final = 3.0
 # The whole catalogue, at the start beside other workers that start.
 _CATALOGUE_DEADLINE_S: Final = 30.0
 # Rows commit out of the order of their ids: each read looks so far back for ones not seen yet.

@@ -36,8 +36,8 @@ from proxy.views.gateway import Limits, Ports, ProxyView
 
 log = structlog.get_logger()
 
-# A lease is waited for so long: SQLite has one writer, PostgreSQL none to wait for.
-_LEASE_DEADLINE_S: Final = {"sqlite": 1.0, "postgresql": 0.25}
+# A lease is waited for so long: a caller would rather wait than come again, also while the machine is busy.
+_LEASE_DEADLINE_S: Final = 1.0
 # Below that deadline, so that a blocked writer gives up before its caller does.
 _SQLITE_BUSY_MS: Final = 900
 _TICK_S: Final = 1.0
@@ -53,8 +53,7 @@ class Worker:
         self._leases = ThreadPoolExecutor(1, "leases", initializer=_prepare_lease_thread)
         self._reads = ThreadPoolExecutor(1, "look-ups")
         self._tasks: set[asyncio.Task[None]] = set()
-        vendor = connection.vendor
-        self.purse = Purse(self.id, self._leases, deadline_s=_LEASE_DEADLINE_S.get(vendor, 1.0))
+        self.purse = Purse(self.id, self._leases, deadline_s=_LEASE_DEADLINE_S)
         self.directory = Directory(self._reads, snapshot_life=settings.GATEWAY_SNAPSHOT_LIFE)
         self.directory.on_allowance_changed(self.purse.forget_findings)
         self.upstreams = Upstreams(

@@ -8,8 +8,9 @@ from tests import postgres
 from tests.fakes.upstream import Upstream
 from tests.gateway.outcomes import BEHAVIOURS
 from tests.gateway.running import Gateway, running
+from tests.journeys.installation import soon
 
-_ALL = ("valkey", "shipper", "web", "worker")
+_PARTS = ("valkey", "shipper", "web")
 
 
 _ON_SQLITE = pytest.param("sqlite", marks=pytest.mark.server)
@@ -23,18 +24,29 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture(scope="session", params=[_ON_SQLITE, _ON_POSTGRES])
-def gateway(
+def four_workers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, upstream: Upstream
 ) -> Iterator[Gateway]:
-    """Four workers, with everything that runs beside them."""
+    """With what runs beside them; Celery, which knows nothing of calls, on one of the databases."""
     folder = tmp_path_factory.mktemp("gateway") / "data"
     folder.mkdir()
     if request.param == "sqlite":
-        with running(folder, upstream, workers=4, parts=_ALL) as started:
+        with running(folder, upstream, workers=4, parts=(*_PARTS, "worker")) as started:
             yield started
         return
-    with postgres.running() as database, running(folder, upstream, workers=4, parts=_ALL, postgres=database) as started:
+    with (
+        postgres.running() as database,
+        running(folder, upstream, workers=4, parts=_PARTS, postgres=database) as started,
+    ):
         yield started
+
+
+@pytest.fixture
+def gateway(four_workers: Gateway) -> Gateway:
+    """All four are there, and none that is dead counts as alive, whatever the test before did to them."""
+    four_workers.wait_until_ready()
+    assert soon(lambda: len(four_workers.hands("open_spools")) == four_workers.workers, 60)
+    return four_workers
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from typing import Any
 from tests.journeys.hands import serve  # first: it sets Django up
 
 # isort: split
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import Sum
@@ -15,7 +16,6 @@ from apipark import clock, parts, valkey
 from billing import leases, plans, subscriptions
 from billing.contracts import terms_of
 from billing.models import Allowance, Lease, Limit, Plan, PlanVersion, Subscription
-from django.conf import settings
 from providers import lifecycle, secrets
 from providers.models import AiModel, ModelPrice, Provider, ProviderKey, Service, ServiceVersion
 from proxy.models import Call, DeadLetter, Spool

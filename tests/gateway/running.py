@@ -136,6 +136,9 @@ class Gateway:
     def pid(self, name: str) -> int:
         return self._processes[name].pid
 
+    def runs(self, name: str) -> bool:
+        return name in self._processes
+
     def kill(self, name: str) -> None:
         """The whole part, without warning."""
         process = self._processes.pop(name)

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -10,8 +11,8 @@ from tests.gateway.client import Answer, Load, times
 from tests.gateway.running import Gateway, Story
 
 WITHIN_S = 1.0
-# So many that the kernel spreads them over all four workers.
-CONNECTIONS = 16
+# Of each story; together so many that the kernel spreads them over all four workers.
+CONNECTIONS = 6
 
 LIMIT = 5
 PASSES, PAUSED = (200, ""), (402, "subscription-paused")
@@ -44,24 +45,36 @@ class Caller:
     def __init__(self, gateway: Gateway, story: Story) -> None:
         self.story = story
         self.load = Load(gateway.port, story.call())
-        self.changed_at = 0.0
+        self.change_began = self.changed_at = float("inf")
 
     async def change(self, kind: str) -> None:
+        self.change_began = time.monotonic()
         await asyncio.to_thread(self.story.change, kind)
         self.changed_at = time.monotonic()
 
     @property
-    def before(self) -> set[tuple[int, str]]:
-        """Without what was on its way while the change was made."""
-        return _said([each for each in self.load.answers if each.came_at < self.changed_at - WITHIN_S])
+    def before(self) -> list[Answer]:
+        return [each for each in self.load.answers if each.came_at < self.change_began]
 
     @property
     def after(self) -> list[Answer]:
         return [each for each in self.load.answers if each.sent_at > self.changed_at + WITHIN_S]
 
+    def workers(self, answers: list[Answer], books: dict[str, Any]) -> set[str]:
+        ids = {answer.request_id for answer in answers}
+        return {call["worker"] for call in books["calls"] if call["id"] in ids}
+
 
 def _said(answers: list[Answer]) -> set[tuple[int, str]]:
-    return {(answer.status, answer.slug) for answer in answers}
+    """A machine that is too busy may say so (503): that is no statement about the caller."""
+    return {(answer.status, answer.slug) for answer in answers if answer.status != 503}
+
+
+async def _until_all(callers: list[Caller], answered: Callable[[Caller], list[Answer]]) -> None:
+    """Every client of every story got some answers: a busy machine takes longer for it."""
+    deadline = time.monotonic() + 15
+    while any(len(answered(caller)) < 3 * CONNECTIONS for caller in callers) and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
 
 
 @pytest.mark.usefixtures("announced")
@@ -76,21 +89,22 @@ async def test_changes_are_obeyed_by_every_worker_within_a_second(gateway: Gatew
             await Load(gateway.port, caller.story.call()).run(1, times(LIMIT))
     await asyncio.sleep(WITHIN_S)
     running = True
-    tasks = [
-        asyncio.create_task(caller.load.run(CONNECTIONS, lambda: running, pause_s=0.2)) for caller in callers
-    ]
-    await asyncio.sleep(1.4)
+    tasks = [asyncio.create_task(caller.load.run(CONNECTIONS, lambda: running, pause_s=0.2)) for caller in callers]
+    await _until_all(callers, lambda caller: caller.before)
     for caller, (_, kind, _) in zip(callers, CHANGES, strict=True):
         await caller.change(kind)
-    await asyncio.sleep(WITHIN_S + 0.6)
+    await _until_all(callers, lambda caller: caller.after)
     running = False
     await asyncio.gather(*tasks)
 
+    seen: set[str] = set()
     for caller, (before, kind, after) in zip(callers, CHANGES, strict=True):
         assert caller.load.broken == 0
-        assert (kind, caller.before, _said(caller.after)) == (kind, {before}, {after})
+        assert (kind, _said(caller.before), _said(caller.after)) == (kind, {before}, {after})
         if after[0] != 401:  # such a caller is not known, and leaves no row
             assert caller.story.violations(caller.after) == []
-            ids = {answer.request_id for answer in caller.after}
-            workers = {call["worker"] for call in caller.story.books()["calls"] if call["id"] in ids}
-            assert len(workers) == gateway.workers
+            books = caller.story.books()
+            # Connections stay with their worker: each that answered before has obeyed.
+            assert caller.workers(caller.after, books) == caller.workers(caller.before, books)
+            seen |= caller.workers(caller.after, books)
+    assert len(seen) == gateway.workers

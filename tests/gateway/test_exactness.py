@@ -55,7 +55,7 @@ async def test_nothing_is_lost_or_doubled_when_parts_are_killed_under_load(gatew
             await asyncio.sleep(0.5)
             if victim == "web":
                 os.kill(gateway.web_pids()[0], signal.SIGKILL)
-            else:
+            elif gateway.runs(victim):
                 gateway.kill(victim)
                 gateway.start(victim)
 
@@ -63,7 +63,7 @@ async def test_nothing_is_lost_or_doubled_when_parts_are_killed_under_load(gatew
 
     assert load.broken > 0
     assert {answer.status for answer in load.answers} == {200}
-    assert soon(lambda: len(dead()) >= KILLED_WORKERS, 15), "dead spools stay open"
+    assert soon(lambda: len(dead()) >= KILLED_WORKERS, 40), "dead spools stay open"
     assert story.violations(load.answers) == []
     assert gateway.hands("leased") == 0
     lost = [call for call in story.books()["calls"] if call["outcome"] == "gateway_lost"]

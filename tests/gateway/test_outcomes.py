@@ -103,7 +103,9 @@ async def _books(gateway: Gateway, story: Story, count: int) -> dict[str, tuple[
     assert await asyncio.to_thread(soon, settled, 8), found
     meters = {row["id"]: row["meter"] for row in found["allowances"]}
     for row in found["allowances"]:
-        charged = [units for call in found["calls"] for allowance, units, _ in call["charges"] if allowance == row["id"]]
+        charged = [
+            units for call in found["calls"] for allowance, units, _ in call["charges"] if allowance == row["id"]
+        ]
         assert row["used"] == sum(charged)
     cases = {each.call.rpartition(".")[0]: each.wanted for each in list(gateway.upstream.journal)}
     return {cases.get(call["id"], call["id"]): (_booked(call, meters), call) for call in found["calls"]}

@@ -1,6 +1,7 @@
 """Bytes: what reaches the upstream is what the caller sent, what reaches the caller is what the upstream answered."""
 
 import asyncio
+import itertools
 import json
 from typing import Any
 
@@ -25,9 +26,7 @@ def story(single: Gateway) -> Story:
 async def _pass(gateway: Gateway, story: Story, method: str, what: str, **rest: Any) -> tuple[Answer, Received]:
     """The answer, and the request as the upstream got it."""
     answer = await ask(gateway.port, method, f"/apis/{story.name}/{what}", story.key, **rest)
-    (received,) = [
-        each for each in list(gateway.upstream.journal) if each.call == f"{answer.request_id}.1"
-    ]
+    (received,) = [each for each in list(gateway.upstream.journal) if each.call == f"{answer.request_id}.1"]
     return answer, received
 
 
@@ -173,7 +172,7 @@ async def test_events_arrive_one_by_one(single: Gateway, story: Story) -> None:
 
     assert [chunk for _, chunk in answer.chunks] == [b"data: 0\n\n", b"data: 1\n\n", b"data: 2\n\n"]
     times = [at for at, _ in answer.chunks]
-    assert all(later - earlier > 0.1 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier > 0.1 for earlier, later in itertools.pairwise(times))
 
 
 async def test_a_client_that_expects_to_be_asked_is_asked(single: Gateway, story: Story) -> None:
