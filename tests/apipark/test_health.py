@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.test import Client
 from django.urls import reverse
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from apipark import heartbeats
 from apipark.health import DatabaseProbe, readiness
@@ -98,7 +98,7 @@ def test_nobody_waits_long_for_a_database_that_hangs() -> None:
 
 
 @pytest.mark.django_db
-def test_the_pages_say_in_json_what_is_wrong(client: Client, settings: SettingsWrapper, tmp_path: Path) -> None:
+def test_the_pages_say_in_json_what_is_wrong(client: Client, settings: Settings, tmp_path: Path) -> None:
     settings.HEARTBEAT_DIR = tmp_path
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     heartbeats.touch(tmp_path, f"web-{os.getpid()}", degraded=[], closed=[])
