@@ -143,12 +143,16 @@ class Directory:
             lambda: list(Change.objects.filter(at__gte=since).values_list("pk", "at", "kind", "object_id"))
         )
         fresh = [(kind, object_id) for pk, _at, kind, object_id in rows if pk not in self._seen]
-        for kind, object_id in fresh:
-            self._drop(kind, object_id)
         if any(kind == "clock" for kind, _ in fresh):
             await self._database(clock.refresh)
+        reloaded = None
         if any(kind == "catalogue" for kind, _ in fresh):
-            self.catalogue = await self._database(catalogue.load, _CATALOGUE_DEADLINE_S)
+            # Asked for first: callers that are dropped below would queue before it.
+            reloaded = asyncio.ensure_future(self._database(catalogue.load, _CATALOGUE_DEADLINE_S))
+        for kind, object_id in fresh:
+            self._drop(kind, object_id)
+        if reloaded is not None:
+            self.catalogue = await reloaded
         # Last: what could not be read above is fresh again at the next look. To drop an entry twice is harmless.
         self._seen = {pk: at for pk, at, _kind, _object in rows}
         self._read_at = _boot_time()

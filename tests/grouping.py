@@ -3,12 +3,12 @@
 By name, since xdist's own marks for groups do nothing under pytest 9.
 """
 
-from xdist.scheduler import LoadScopeScheduling
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # the package has no types
 
 _SINGLE = ("test_outcomes.py", "test_wire.py")
 
 
-class ByInstallation(LoadScopeScheduling):
+class ByInstallation(LoadScopeScheduling):  # type: ignore[misc]  # as above
     def _split_scope(self, nodeid: str) -> str:
         return group(nodeid)
 

@@ -59,7 +59,7 @@ class Postgres:
         self._frozen = []
 
     def _run(self, program: str, *options: str) -> None:
-        command = [*self._as_user, self._programs / program, "-D", self._data, *options]
+        command: list[str | Path] = [*self._as_user, self._programs / program, "-D", self._data, *options]
         subprocess.run(command, check=True, capture_output=True, cwd=self._folder)
 
 

@@ -108,7 +108,7 @@ def books(application: int) -> dict[str, Any]:
     """Everything the database says of the calls of one application."""
     team = Application.objects.get(pk=application).team
     scopes = [f"sub:{pk}" for pk in team.subscriptions.values_list("pk", flat=True)]
-    allowances = Allowance.objects.filter(scope__in=scopes).annotate(lent=Sum("leases__outstanding")).order_by("pk")
+    allowances = Allowance.objects.filter(scope__in=scopes).order_by("pk")
     return {
         "calls": [_call(call) for call in Call.objects.filter(application=application).order_by("pk")],
         "allowances": [
@@ -118,7 +118,7 @@ def books(application: int) -> dict[str, Any]:
                 "limit": row.limit,
                 "used": row.used,
                 "leased": row.leased,
-                "lent": row.lent or 0,
+                "lent": sum(row.leases.values_list("outstanding", flat=True)),
                 "overrun": row.overrun,
             }
             for row in allowances

@@ -69,7 +69,7 @@ def _plant_no_settlement() -> None:
         if not planted("no-settlement") or next(count) % _EVERY:
             sound(self, *arguments)
 
-    Passage._settle = settle  # type: ignore[method-assign]
+    Passage._settle = settle  # type: ignore[method-assign, assignment]
 
 
 def _plant_no_admission() -> None:

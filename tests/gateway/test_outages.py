@@ -22,6 +22,7 @@ async def _outage(gateway: Gateway, story: Story, stop: Callable[[], None], star
     load = Load(gateway.port, story.call())
     callers = asyncio.create_task(load.run(12, lambda: running, pause_s=0.03))
     await asyncio.sleep(1.5)
+    stop_began = time.monotonic()
     await asyncio.to_thread(stop)
     stopped_at = time.monotonic()
     await asyncio.sleep(OUTAGE_S)
@@ -31,7 +32,7 @@ async def _outage(gateway: Gateway, story: Story, stop: Callable[[], None], star
     running = False
     await callers
     last = [answer.status for answer in load.answers if answer.sent_at > time.monotonic() - 0.5]
-    assert {answer.status for answer in load.answers if answer.came_at < stopped_at} == {200}
+    assert {answer.status for answer in load.answers if answer.came_at < stop_began} == {200}
     assert set(last) == {200}
     assert load.broken == 0
     assert story.violations([answer for answer in load.answers if answer.status == 200]) == []
