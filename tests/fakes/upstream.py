@@ -149,7 +149,9 @@ class Upstream:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head[:-4].split("\r\n")
         method, target, _ = first.split(" ")
-        received = Received(method, target, [(name, value.strip()) for name, _, value in (s.partition(":") for s in lines)])
+        received = Received(
+            method, target, [(name, value.strip()) for name, _, value in (s.partition(":") for s in lines)]
+        )
         received.body = await _body(received, reader)
         self.journal.append(received)
         line = Line(received, writer)
