@@ -39,12 +39,12 @@ _POSITIVE: Final = (
     "SPOOL_SEGMENT_BYTES",
     "SPOOL_FREE_BYTES",
 )
+_NOT_NEGATIVE: Final = ("BILLING_GRACE", "SECURE_HSTS_SECONDS")
 
 
-def errors() -> list[CheckMessage]:
-    """What forbids a start; empty when nothing does."""
-    found = run_checks(tags=[TAG], include_deployment_checks=True)
-    return [message for message in found if message.is_serious()]
+def messages() -> list[CheckMessage]:
+    """What is wrong with the settings. A serious one forbids the start."""
+    return run_checks(tags=[TAG], include_deployment_checks=True)
 
 
 @register(TAG, deploy=True)
@@ -59,7 +59,7 @@ def check_exposure(**_options: Any) -> list[CheckMessage]:
 
 @register(TAG, deploy=True)
 def check_values(**_options: Any) -> list[CheckMessage]:
-    return list(_values())
+    return [*_numbers(), *_values()]
 
 
 def is_local(host: str) -> bool:
@@ -108,11 +108,18 @@ def _exposure() -> Iterator[CheckMessage]:
             yield Warning(text, hint=hint, id="apipark.W007")
 
 
-def _values() -> Iterator[CheckMessage]:
+def _numbers() -> Iterator[CheckMessage]:
     for name in _POSITIVE:
         value = getattr(settings, name)
         if not value > (timedelta(0) if isinstance(value, timedelta) else 0):
             yield Error(f"{name} must be greater than zero.", id="apipark.E008")
+    for name in _NOT_NEGATIVE:
+        value = getattr(settings, name)
+        if value < (timedelta(0) if isinstance(value, timedelta) else 0):
+            yield Error(f"{name} must not be less than zero.", id="apipark.E008")
+
+
+def _values() -> Iterator[CheckMessage]:
     if settings.SPOOL_FSYNC not in {"off", "interval", "always"}:
         yield Error("SPOOL_FSYNC must be off, interval or always.", id="apipark.E009")
     if settings.LOG_LEVEL not in LEVELS:

@@ -209,7 +209,7 @@ def _free_port() -> int:
 
 def _read_settings() -> None:
     try:
-        _ = settings.INSTALLED_APPS
+        _ = settings.SECRET_KEY  # the one that Django looks at only when it is asked for
     except (ImproperlyConfigured, ValueError, OSError) as error:
         raise CannotStart(f"wrong setting: {error}") from error
 

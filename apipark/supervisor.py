@@ -180,7 +180,7 @@ class Supervisor:
         _kill_group(process.pid)
         if time.monotonic() - child.started_at > _STEADY_AFTER_S:
             child.deaths = 0
-        delay_s = min(_FIRST_DELAY_S * 2**child.deaths, _LONGEST_DELAY_S)
+        delay_s = delay_after(child.deaths)
         child.deaths += 1
         child.process, child.ready = None, False
         child.start_at = time.monotonic() + delay_s
@@ -221,6 +221,11 @@ class Supervisor:
                 self._say(f"{child.part.name} has not ended in time and is killed")
             _kill_group(child.process.pid)
             child.process.wait()
+
+
+def delay_after(deaths: int) -> float:
+    """Doubled with each death in a row. Bounded first: after a night of deaths the power would be no float any more."""
+    return min(_FIRST_DELAY_S * 2.0 ** min(deaths, 10), _LONGEST_DELAY_S)
 
 
 def _signal_part(child: _Child, number: signal.Signals) -> None:

