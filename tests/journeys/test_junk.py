@@ -5,7 +5,7 @@ PostgreSQL refuses; `_as_strict_as_postgresql` refuses it too.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -111,13 +111,13 @@ def fine(answer: Any, what: str) -> None:
         assert b"Traceback" not in answer.content, what
 
 
-def send(client: Client, url: str, fields: Mapping[str, object] | Iterable[tuple[str, object]], what: str) -> Any:
+def send(client: Client, url: str, fields: Mapping[str, object] | Sequence[tuple[str, object]], what: str) -> Any:
     with undone():
         answer = client.generic(
             "POST",
             url,
             urlencode(fields),
-            content_type="application/x-www-form-urlencoded",  # type: ignore[arg-type]  # bytes are quoted too
+            content_type="application/x-www-form-urlencoded",
         )
     fine(answer, what)
     return answer
@@ -234,13 +234,14 @@ def fill(client: Client, url: str, values: Sequence[str | bytes] = VALUES) -> No
     """Every field at once with each value; then one by one with what a field of another kind would not take."""
     form = form_of(client, url)
     assert form is not None, url
-    # Of rows in tables below the form, one of each kind is enough.
-    names = sorted(
-        name for name in form.names - {"csrfmiddlewaretoken"} if not re.search(r"-([1-9]\d*|__prefix__)-", name)
-    )
+    # Of rows in tables below the form, one of each kind is enough; how many there are is only said to be none.
+    uncounted = re.compile(r"-([1-9]\d*|__prefix__)-|_FORMS$")
+    names = sorted(name for name in form.names - {"csrfmiddlewaretoken"} if not uncounted.search(name))
+    counts = [name for name in form.names if name.endswith("_FORMS")]
     given = dict(form.fields)
     for value in values:
         send(client, url, {**given, **dict.fromkeys(names, value)}, f"POST {url}: all {named(value)}")
+    send(client, url, {**given, **dict.fromkeys(counts, "NaN")}, f"POST {url}: {counts}")
     for name in names:
         send(client, url, {**given, name: "9" * 40}, f"POST {url}: {name}")
 
