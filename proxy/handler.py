@@ -89,9 +89,10 @@ def _unreadable(method: str, headers: list[tuple[bytes, bytes]]) -> bool:
     if method in _REFUSED_METHODS or not method.isupper():
         return True
     codings = [value for name, value in headers if name == b"transfer-encoding"]
-    if codings and codings != [b"chunked"]:
+    lengths = sum(name == b"content-length" for name, _ in headers)
+    if codings and (codings != [b"chunked"] or lengths):
         return True
-    return sum(name == b"content-length" for name, _ in headers) > 1
+    return lengths > 1
 
 
 async def _plain(send: Send, status: int, call_id: uuid.UUID, text: bytes, *more: tuple[bytes, bytes]) -> None:

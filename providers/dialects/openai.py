@@ -348,20 +348,28 @@ def _positive(content: dict[str, Any], name: str) -> int | None:
 
 def _embedding_size(value: Any) -> int:
     """Bytes of text, or tokens where the caller sends those."""
-    items = value if isinstance(value, list) else [value]
-    if value is None or not items:
-        raise BadRequest("/input", "“input” must be a text or a list of texts.")
+    if isinstance(value, str):
+        return len(value.encode())
+    if not isinstance(value, list) or not value:
+        raise BadRequest("/input", _INPUT)
     size = 0
-    for item in items:
+    for item in value:
         if isinstance(item, str):
             size += len(item.encode())
-        elif isinstance(item, list):
+        elif isinstance(item, list) and item and all(_is_token(token) for token in item):
             size += len(item)
-        elif isinstance(item, int):
+        elif _is_token(item):
             size += 1
         else:
-            raise BadRequest("/input", "“input” must be a text or a list of texts.")
+            raise BadRequest("/input", _INPUT)
     return size
+
+
+_INPUT: Final = "“input” must be a text, a list of texts, or lists of tokens."
+
+
+def _is_token(value: Any) -> bool:
+    return type(value) is int and value >= 0
 
 
 def _expected(size_bytes: int, messages: int) -> int:

@@ -115,7 +115,9 @@ class ProxyView(APIView):
         except Problem as problem:
             await self._refuse(call, progress, problem)
         except ClientGone:
-            return
+            # A broken chunk looks to us like a caller that left: who is still there is told, others read nothing.
+            errors = [{"field": "body", "message": "The body did not arrive whole."}]
+            await self._refuse(call, progress, refuse("request-invalid", errors=errors))
         except AnswerBroken:
             raise
         except DirectoryUnavailable:
