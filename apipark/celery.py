@@ -44,4 +44,4 @@ def touch_heartbeat(**_: object) -> None:
 @signals.worker_process_init.connect
 @signals.beat_embedded_init.connect
 def end_with_the_worker(**_: object) -> None:
-    die_with_parent(os.getppid(), signal.SIGTERM)
+    die_with_parent(os.getppid(), signal.SIGKILL)

@@ -12,6 +12,7 @@ import os
 import secrets
 import socket
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from typing import Final, NoReturn
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+# Of the process, as near as it can be told.
+BEGAN: Final = time.monotonic()
 SETTINGS: Final = "apipark.settings"
 REQUIRED: Final = ("SECRET_KEY", "KEY_PEPPERS", "MASTER_KEYS")
 ROLES: Final = ("web", "shipper", "worker", "beat")

@@ -46,7 +46,8 @@ def demo(port: int) -> Part:
 
 def shipper() -> Part:
     """Ends after the gateway, whose last records it ships."""
-    return Part(name="shipper", argv=(sys.executable, "manage.py", "ship"), ready=_lives("shipper"), stop_rank=1)
+    argv = (sys.executable, "manage.py", "ship")
+    return Part(name="shipper", argv=argv, ready=_lives("shipper"), stop_rank=1, forked=True)
 
 
 def web(host: str, port: int, *, kill_after_s: int = 6) -> Part:
@@ -54,6 +55,7 @@ def web(host: str, port: int, *, kill_after_s: int = 6) -> Part:
         name="web",
         argv=_granian(host, port, kill_after_s=kill_after_s),
         ready=lambda _pid: _answers(_reachable(host), port, "/readyz", wanted=200),
+        forked=True,
     )
 
 
@@ -65,7 +67,9 @@ def worker() -> Part:
         argv=(*_celery("worker", "--concurrency", "2", "--without-gossip", "--without-mingle"), "--beat"),
         ready=lambda pid: lives(pid) and beats(pid),
         quit_after_s=5.0,
-        when_orphaned=signal.SIGQUIT,
+        # Its broker goes with it, and without one even its quick ways to end may wait for ever. Tasks bear it.
+        when_orphaned=signal.SIGKILL,
+        forked=True,
     )
 
 

@@ -9,13 +9,15 @@ of a parent's death follows the thread that made the child.
 import os
 import signal
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from apipark import heartbeats
+from apipark import forked, heartbeats
+from apipark.forked import ForkedProcess
 from apipark.parent_death import available, die_with_parent
 from apipark.part_logs import PartLog
 
@@ -48,20 +50,21 @@ class Part:
     argv: tuple[str, ...]
     # Given the pid: does it answer?
     ready: Callable[[int], bool]
-    env: Mapping[str, str] = field(default_factory=dict)
     ready_within_s: float = 30.0
     # 0 ends first, 2 last.
     stop_rank: int = 0
     # Celery finishes its tasks after SIGTERM, however long they take, until it is told to drop them.
     quit_after_s: float | None = None
     when_orphaned: signal.Signals = signal.SIGTERM
+    # A command of Python that needs what this process has loaded: run in a fork of it where that is possible.
+    forked: bool = False
 
 
 @dataclass(slots=True)
 class _Child:
     part: Part
     log: PartLog
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | ForkedProcess | None = None
     ready: bool = False
     started_at: float = 0.0
     # Deaths in a row, each soon after the start.
@@ -147,16 +150,20 @@ class Supervisor:
                 die_with_parent(supervisor, part.when_orphaned)
 
         with child.log.open() as output:
-            child.process = subprocess.Popen(  # noqa: S603 (the parts are our own)
-                part.argv,
-                cwd=self._cwd,
-                env=os.environ | part.env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=in_the_child,  # noqa: PLW1509 (this process has one thread)
-            )
+            if part.forked and sys.platform == "linux":
+                child.process = forked.start(
+                    part.argv, name=part.name, output=output.fileno(), cwd=self._cwd, first=in_the_child
+                )
+            else:
+                child.process = subprocess.Popen(  # noqa: S603 (the parts are our own)
+                    part.argv,
+                    cwd=self._cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    preexec_fn=in_the_child,  # noqa: PLW1509 (this process has one thread)
+                )
         child.started_at, child.ready = time.monotonic(), False
 
     def _ask(self, child: _Child) -> None:
@@ -257,7 +264,9 @@ def _session(pid: int) -> int:
         return -1
 
 
-def _ending(code: int) -> str:
+def _ending(code: int | None) -> str:
+    if code is None:
+        return "unknown"
     return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
 

@@ -18,6 +18,8 @@ def group(nodeid: str) -> str:
     for folder in ("journeys", "browser"):
         if nodeid.startswith(f"tests/{folder}/"):
             return folder
+    if nodeid.startswith("tests/apipark/test_up.py"):
+        return "up"
     if not nodeid.startswith("tests/gateway/"):
         return nodeid
     if "[postgres" in nodeid:

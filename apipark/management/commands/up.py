@@ -19,7 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from apipark import checks, installing, parts, valkey
 from apipark.banner import banner
-from apipark.first_run import CannotStart, State, add_options
+from apipark.first_run import BEGAN, CannotStart, State, add_options
 from apipark.supervisor import Interrupted, Part, PartFailed, Supervisor
 
 # A gateway that was killed a moment ago closes its port as soon as it hears of it.
@@ -67,7 +67,6 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def _run_everything(self, host: str, port: int, *, demo: bool) -> None:
-        began = time.monotonic()
         state = State.read(settings.DATA_DIR)
         if state is None:  # first_run wrote it a moment ago
             raise CannotStart(f"{settings.DATA_DIR / 'state.json'} is gone")
@@ -86,7 +85,7 @@ class Command(BaseCommand):
             supervisor.start(_all_parts(host, port, demo_port=state.demo_port if demo else None))
             data = installing.first_run_data()
             self._say(banner(settings.PUBLIC_URL, data if demo else data | {"demo": None}, test_gateway=demo))
-            self._say(f"ready in {time.monotonic() - began:.1f} s")
+            self._say(f"ready in {time.monotonic() - BEGAN:.1f} s")
             supervisor.run()
             self._say("ending")
         except Interrupted:
