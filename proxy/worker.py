@@ -93,6 +93,8 @@ class Worker:
             public_url=settings.PUBLIC_URL,
         )
         self.handler = GatewayHandler(view.carry)
+        # At once: a worker without a heartbeat is one that never had a database.
+        self._show_life()
         self._run(self.directory.follow())
         self._run(self._tick())
         self._run(self._listen())
@@ -132,9 +134,10 @@ class Worker:
             with contextlib.suppress(Unavailable):
                 live = await self.directory.ask(_live_workers)
                 self.purse.live_workers = self._buckets.workers = max(1, live)
-            heartbeats.touch(
-                settings.HEARTBEAT_DIR, f"web-{os.getpid()}", degraded=self._degraded(), closed=self._closed()
-            )
+            self._show_life()
+
+    def _show_life(self) -> None:
+        heartbeats.touch(settings.HEARTBEAT_DIR, f"web-{os.getpid()}", degraded=self._degraded(), closed=self._closed())
 
     def _degraded(self) -> list[str]:
         found = []

@@ -1,10 +1,14 @@
 """The product's settings with what tests need: throw-away secrets, a data directory of their own, plain static files."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="apipark-tests-"))
+if "DATA_DIR" not in os.environ:  # else pytest's workers and the tests' programs use the folder of the first process
+    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="apipark-tests-")
+    atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 os.environ["SECRET_KEY"] = "tests-only-" + "0123456789abcdef" * 4
 os.environ["KEY_PEPPERS"] = "1:" + "a1" * 32
 os.environ["MASTER_KEYS"] = "1:" + "b2" * 32
