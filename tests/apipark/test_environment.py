@@ -46,12 +46,16 @@ def _read_by_settings() -> list[str]:
 
 def _settings(data_dir: Path, **environment: str) -> dict[str, Any]:
     """As a process with only these variables reads them."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in os.environ.keys() & {name for each in _read_by_settings() for name in (each, f"{each}_FILE")}:
-            patch.delenv(name)
-        for name, value in (_NEEDED | {"DATA_DIR": str(data_dir)} | environment).items():
-            patch.setenv(name, value)
+    before = dict(os.environ)
+    read = {name for each in _read_by_settings() for name in (each, f"{each}_FILE")}
+    try:
+        for name in os.environ.keys() & read:
+            del os.environ[name]
+        os.environ |= _NEEDED | {"DATA_DIR": str(data_dir)} | environment
         found = runpy.run_path(str(ROOT / "apipark" / "settings.py"))
+    finally:  # settings add what the first run wrote
+        os.environ.clear()
+        os.environ |= before
     return {name: value for name, value in found.items() if name.isupper()}
 
 

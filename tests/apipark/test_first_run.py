@@ -18,7 +18,7 @@ _VARIABLES = (*first_run.REQUIRED, "BILLING_TEST_GATEWAY", "DATA_DIR", "GATEWAY_
 def _environment() -> Iterator[None]:
     """Of a shell in which nothing is set; the first run writes into it for the settings."""
     before = dict(os.environ)
-    for name in (*_VARIABLES, "GATEWAY_DRAIN", "GATEWAY_WORKERS"):
+    for name in (*_VARIABLES, "GATEWAY_DRAIN", "GATEWAY_WORKERS", "VALKEY_PASSWORD"):
         os.environ.pop(name, None)
     yield
     os.environ.clear()
