@@ -84,7 +84,7 @@ class Visitor(Protocol):
     ) -> Visit: ...
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     executable = next(filter(None, map(shutil.which, _NAMES)), None)
     if executable is None:
