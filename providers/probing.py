@@ -21,7 +21,7 @@ from django.utils.translation import ngettext
 from apipark import clock, outbound
 from apipark.addresses import AddressRefused
 from apipark.crypto import CannotOpen
-from providers import secrets
+from providers import secrets, switching
 from providers.dialects import openai
 from providers.models import Provider, ProviderKey
 from teams import audit
@@ -244,8 +244,10 @@ def _keep(asked: ProviderKey, verdict: Verdict) -> None:
     key.probe_models = len(verdict.names) if verdict.models.ok else None
     key.save(update_fields=["probed_at", "probe_trouble", "probe_ms", "probe_models"])
     if verdict.refused and key.state == ProviderKey.State.ACTIVE:
-        secrets.switch(key, ProviderKey.State.REFUSED, "refused", actor=None, reason=verdict.trouble)
+        switching.switch(key, ProviderKey.State.REFUSED, "refused", actor=None, reason=verdict.trouble)
         log.warning("provider_key_refused", key=key.ref, provider=key.provider.ref)
     elif verdict.credentials.ok and key.state == ProviderKey.State.REFUSED:
-        secrets.switch(key, ProviderKey.State.ACTIVE, "accepted", actor=None, reason=_("The provider takes it again."))
+        switching.switch(
+            key, ProviderKey.State.ACTIVE, "accepted", actor=None, reason=_("The provider takes it again.")
+        )
         log.info("provider_key_accepted", key=key.ref, provider=key.provider.ref)

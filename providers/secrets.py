@@ -11,6 +11,7 @@ from apipark.addresses import AddressRefused, read_url
 from apipark.crypto import CannotOpen
 from apipark.keyring import sealer
 from providers.models import Provider, ProviderKey
+from providers.switching import switch
 from teams import audit
 from teams.models import User
 
@@ -86,35 +87,6 @@ def part_from_host(provider: Provider, *, actor: User | None, address: str | Non
     for key in keys:
         switch(key, ProviderKey.State.OFF, "disabled", actor=actor, reason=reason, address=address)
     return len(keys)
-
-
-def switch(
-    key: ProviderKey,
-    state: ProviderKey.State,
-    verb: str,
-    *,
-    actor: User | None,
-    reason: str,
-    address: str | None = None,
-) -> None:
-    """For whoever has locked the key. `verb` is what the record calls it; a state that it has already is none."""
-    if key.state == state:
-        return
-    before, key.state = key.state, state
-    key.state_reason = "" if state == ProviderKey.State.ACTIVE else reason
-    key.state_since = clock.now()
-    key.save(update_fields=["state", "state_reason", "state_since"])
-    audit.record(
-        team=None,
-        actor=actor,
-        action=f"providerkey.{verb}",
-        target=key,
-        before={"state": before},
-        after={"state": state},
-        reason=reason,
-        address=address,
-    )
-    changes.announce("catalogue")
 
 
 def locked(key: ProviderKey) -> ProviderKey:
