@@ -197,7 +197,7 @@ def _change(
 def _hindrance(offer: Offer, amount_minor: int, subject: Subject, now: datetime) -> str:
     charged = amount_minor and offer.version.collection == PlanVersion.Collection.AUTO
     if charged and default_method(subject.team, now) is None:
-        return _("There is no payment method that can be charged. Add one first.")
+        return _("There is no payment method that can be charged.")
     return ""
 
 
