@@ -38,8 +38,9 @@ class Page:
         return " ".join("".join(self.content.texts).split())
 
     def forms(self, button: str) -> list[Form]:
-        """Those that a button with these words sends."""
-        return [form for form in self.content.forms if any(button in each for each in form.buttons)]
+        """Those that a button with these words sends. The menu of teams is on every page, and its buttons are names."""
+        found = [form for form in self.content.forms if any(button in each for each in form.buttons)]
+        return [form for form in found if not form.action.endswith("/switch/")]
 
     def form(self, button: str) -> Form:
         found = self.forms(button)
