@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from apipark import clock
 from tests.grouping import ByInstallation
+
+# How quick a machine is says nothing about the code, and this one may be running four gateways beside.
+hypothesis_settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("steady")
 
 
 @pytest.hookimpl(optionalhook=True)
