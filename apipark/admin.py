@@ -21,7 +21,7 @@ from apipark.templatetags.portal import stamp
 from apipark.verbs import ReasonForm, verb
 from billing.tasks import sweep
 from teams import audit
-from teams.signed_in import SignedInRequest
+from teams.signed_in import SignedInRequest, came_from
 
 _MOST_AT_ONCE: Final = timedelta(days=366)  # each period on the way gets its invoice
 
@@ -105,7 +105,7 @@ class TestClockAdmin(KeptAdmin[TestClock]):
                 before={"now": before},
                 after={"now": now},
                 reason=reason,
-                address=request.META.get("REMOTE_ADDR"),
+                address=came_from(request),
             )
         # What the time on the way brings about is seen at once, not at the next sweep.
         sweep(now)

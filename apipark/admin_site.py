@@ -20,6 +20,7 @@ from apipark.console_home import home
 from apipark.version import version
 from teams import audit
 from teams.models import Team, User
+from teams.signed_in import came_from
 
 _HITS_PER_MODEL: Final = 5
 # How old the numbers beside the names in the navigation may be; what is done in this process is seen at once.
@@ -116,7 +117,7 @@ class ConsoleSite(admin.AdminSite):
     ) -> None:
         """A change made in a form. What a verb does is recorded by its own function, with its reason."""
         actor = request.user if isinstance(request.user, User) else None
-        address = request.META.get("REMOTE_ADDR")
+        address = came_from(request)
         team = _team_of(row, team_path)
         audit.record(team=team, actor=actor, action=action, target=row, before=before, after=after, address=address)
 

@@ -22,6 +22,7 @@ def set_cap(
     api_key: ApiKey | None = None,
     meter: str = "spend",
     period: str = "month",
+    address: str | None = None,
 ) -> Cap:
     """The cap of this scope, meter and period, new or changed. Usage counts from the moment the cap is set."""
     if application and application.team_id != team.pk:
@@ -33,21 +34,21 @@ def set_cap(
     scope = {"application": application, "api_key": api_key}
     cap = Cap.objects.filter(team=team, meter=meter, period=period, lifted_at=None, **scope).first()
     if cap:
-        return _change(cap, limit, actor)
+        return _change(cap, limit, actor, address)
     cap = Cap(team=team, meter=meter, period=period, limit=limit, **scope)
     cap.full_clean()
     cap.save()
-    audit.record(team=team, actor=actor, action="cap.set", target=cap, after=_facts(cap))
+    audit.record(team=team, actor=actor, action="cap.set", target=cap, after=_facts(cap), address=address)
     _hold(cap, limit)
     return cap
 
 
 @transaction.atomic
-def raise_cap(cap: Cap, limit: int, *, actor: User) -> Cap:
+def raise_cap(cap: Cap, limit: int, *, actor: User, address: str | None = None) -> Cap:
     locked = _live(cap)
     if limit <= locked.limit:
         raise ValidationError(_("The new cap must be higher than the present one."))
-    return _change(locked, limit, actor)
+    return _change(locked, limit, actor, address)
 
 
 @transaction.atomic
@@ -67,12 +68,20 @@ def lift_cap(cap: Cap, *, actor: User, reason: str = "", address: str | None = N
     _hold(locked, None)
 
 
-def _change(cap: Cap, limit: int, actor: User) -> Cap:
+def _change(cap: Cap, limit: int, actor: User, address: str | None) -> Cap:
     before = _facts(cap)
     cap.limit = limit
     cap.full_clean()
     cap.save(update_fields=["limit"])
-    audit.record(team=cap.team, actor=actor, action="cap.changed", target=cap, before=before, after=_facts(cap))
+    audit.record(
+        team=cap.team,
+        actor=actor,
+        action="cap.changed",
+        target=cap,
+        before=before,
+        after=_facts(cap),
+        address=address,
+    )
     _hold(cap, limit)
     return cap
 

@@ -23,7 +23,7 @@ from apipark.model_admin import ConsoleAdmin, ConsoleForm, ConsoleInline, KeptAd
 from apipark.verbs import verb
 from teams import applications, keys, suspension, wording
 from teams.models import ApiKey, Application, AuditEvent, Membership, Team, User
-from teams.signed_in import SignedInRequest
+from teams.signed_in import SignedInRequest, came_from
 
 
 # People --------------------------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ class TeamAdmin(KeptAdmin[Team]):
 
     @verb(gettext_lazy("Suspend"), icon="circle-pause")
     def suspend(self, request: SignedInRequest, team: Team, *, reason: str) -> None:
-        suspension.suspend(team, actor=request.user, reason=reason, address=request.META.get("REMOTE_ADDR"))
+        suspension.suspend(team, actor=request.user, reason=reason, address=came_from(request))
 
     @suspend.effects
     def suspend_effects(self, team: Team) -> list[str]:
@@ -207,7 +207,7 @@ class TeamAdmin(KeptAdmin[Team]):
 
     @verb(gettext_lazy("Resume"), icon="play")
     def resume(self, request: SignedInRequest, team: Team, *, reason: str) -> None:
-        suspension.resume(team, actor=request.user, reason=reason, address=request.META.get("REMOTE_ADDR"))
+        suspension.resume(team, actor=request.user, reason=reason, address=came_from(request))
 
     @resume.effects
     def resume_effects(self, _team: Team) -> list[str]:
@@ -297,8 +297,7 @@ class ApplicationAdmin(KeptAdmin[Application]):
 
     @verb(gettext_lazy("Switch off"), icon="power")
     def suspend(self, request: SignedInRequest, application: Application, *, reason: str) -> None:
-        address = request.META.get("REMOTE_ADDR")
-        applications.suspend(application, actor=request.user, reason=reason, address=address)
+        applications.suspend(application, actor=request.user, reason=reason, address=came_from(request))
 
     @suspend.effects
     def suspend_effects(self, _application: Application) -> list[str]:
@@ -310,8 +309,7 @@ class ApplicationAdmin(KeptAdmin[Application]):
 
     @verb(gettext_lazy("Switch on"), icon="play")
     def resume(self, request: SignedInRequest, application: Application, *, reason: str) -> None:
-        address = request.META.get("REMOTE_ADDR")
-        applications.resume(application, actor=request.user, reason=reason, address=address)
+        applications.resume(application, actor=request.user, reason=reason, address=came_from(request))
 
     @resume.effects
     def resume_effects(self, _application: Application) -> list[str]:
@@ -380,7 +378,7 @@ class ApiKeyAdmin(KeptAdmin[ApiKey]):
 
     @verb(gettext_lazy("Revoke"), icon="ban", final=True)
     def revoke(self, request: SignedInRequest, key: ApiKey, *, reason: str) -> None:
-        keys.revoke(key, actor=request.user, reason=reason, address=request.META.get("REMOTE_ADDR"))
+        keys.revoke(key, actor=request.user, reason=reason, address=came_from(request))
 
     @revoke.effects
     def revoke_effects(self, key: ApiKey) -> list[str]:

@@ -20,7 +20,7 @@ from billing.models import (
     Subscription,
 )
 from teams.models import ApiKey, Application, Team
-from teams.signed_in import SignedInRequest
+from teams.signed_in import SignedInRequest, came_from
 
 
 class LeaseInline(ReadOnlyInline):
@@ -129,7 +129,7 @@ class CapAdmin(ReadOnlyAdmin[Cap]):
 
     @verb(gettext_lazy("Lift"), icon="undo-2", final=True)
     def lift(self, request: SignedInRequest, cap: Cap, *, reason: str) -> None:
-        caps.lift_cap(cap, actor=request.user, reason=reason, address=request.META.get("REMOTE_ADDR"))
+        caps.lift_cap(cap, actor=request.user, reason=reason, address=came_from(request))
 
     @lift.effects
     def lift_effects(self, cap: Cap) -> list[str]:

@@ -27,7 +27,7 @@ from billing.models import (
     PlanVersion,
 )
 from teams import audit
-from teams.signed_in import SignedInRequest
+from teams.signed_in import SignedInRequest, came_from
 
 
 class LateFilter(admin.SimpleListFilter):
@@ -153,7 +153,7 @@ class InvoiceAdmin(ReadOnlyAdmin[Invoice]):
             target=invoice,
             after={"method": method.ref},
             reason=reason,
-            address=request.META.get("REMOTE_ADDR"),
+            address=came_from(request),
         )
         attempt = invoicing.pay(invoice, method, actor=request.user)
         if attempt.state != PaymentAttempt.State.SUCCEEDED:

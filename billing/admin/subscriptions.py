@@ -17,7 +17,7 @@ from billing.models import (
     Invoice,
     Subscription,
 )
-from teams.signed_in import SignedInRequest
+from teams.signed_in import SignedInRequest, came_from
 
 
 class InvoiceInline(ReadOnlyInline):
@@ -109,8 +109,7 @@ class SubscriptionAdmin(ReadOnlyAdmin[Subscription]):
 
     @verb(gettext_lazy("Approve"), icon="user-check", commits_itself=True)
     def approve(self, request: SignedInRequest, subscription: Subscription, *, reason: str) -> None:
-        address = request.META.get("REMOTE_ADDR")
-        subscriptions.approve(subscription, actor=request.user, reason=reason, address=address)
+        subscriptions.approve(subscription, actor=request.user, reason=reason, address=came_from(request))
 
     @approve.effects
     def approve_effects(self, subscription: Subscription) -> list[str]:

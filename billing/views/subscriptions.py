@@ -17,7 +17,7 @@ from billing.offers import Offer
 from billing.overview import Overview, change_preview, reach
 from teams.models import Application
 from teams.roles import Action, check, may, requires
-from teams.signed_in import SignedInRequest
+from teams.signed_in import SignedInRequest, came_from
 
 
 @requires(Action.SEE)
@@ -88,7 +88,7 @@ def cap(request: SignedInRequest, subscription: Subscription) -> HttpResponse:
     form = CapForm(request.POST, team=request.team)
     if form.is_valid():
         try:
-            caps.set_cap(request.team, **form.cleaned_data, actor=request.user)
+            caps.set_cap(request.team, **form.cleaned_data, actor=request.user, address=came_from(request))
         except ValidationError as error:
             form.add_error(None, error)
         else:
@@ -101,7 +101,7 @@ def cap(request: SignedInRequest, subscription: Subscription) -> HttpResponse:
 @require_POST
 def lift_cap(request: SignedInRequest, cap: Cap) -> HttpResponse:
     try:
-        caps.lift_cap(cap, actor=request.user)
+        caps.lift_cap(cap, actor=request.user, address=came_from(request))
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:

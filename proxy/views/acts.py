@@ -140,7 +140,7 @@ def raise_cap(request: SignedInRequest, kind: ProblemType, subject: Subject) -> 
     form = RaiseCapForm(request.POST, cap=cap)
     if not form.is_valid():
         return page(request, kind, subject, cap_form=form)
-    caps.raise_cap(cap, form.cleaned_data["limit"], actor=request.user)
+    caps.raise_cap(cap, form.cleaned_data["limit"], actor=request.user, address=came_from(request))
     messages.success(request, _("The cap holds within a second."))
     return None
 
@@ -149,7 +149,7 @@ def raise_cap(request: SignedInRequest, kind: ProblemType, subject: Subject) -> 
 def lift_cap(request: SignedInRequest, kind: ProblemType, subject: Subject) -> None:
     cap = ways.cap(subject, look(subject, kind))
     if cap:
-        caps.lift_cap(cap, actor=request.user)
+        caps.lift_cap(cap, actor=request.user, address=came_from(request))
         messages.success(request, _("The cap is lifted."))
 
 

@@ -408,6 +408,21 @@ def test_verb_is_recorded_with_person_reason_and_address(client: Client, operato
     assert Change.objects.filter(kind="team", object_id=team.pk).exists()
 
 
+@pytest.mark.parametrize("address", ["", "unix:", "10.0.0.7"])
+def test_address_is_recorded_only_where_there_is_one(client: Client, operator: User, address: str) -> None:
+    """A server behind a socket names none, or something else."""
+    key = ApiKeyFactory.create(name="old")
+    form = {"name": "new", "expires_at_0": "", "expires_at_1": ""}
+    client.defaults["REMOTE_ADDR"] = address
+
+    do(client, key.application.team, "suspend")
+    client.post(reverse("admin:teams_apikey_change", args=[key.pk]), form)
+
+    recorded = dict(AuditEvent.objects.values_list("action", "address"))
+    known = "10.0.0.7" if address == "10.0.0.7" else None
+    assert recorded == {"team.suspended": known, "apikey.changed": known}
+
+
 def test_verb_leaves_alone_what_it_does_not_fit(client: Client, operator: User) -> None:
     fits, suspended = MembershipFactory.create().team, MembershipFactory.create().team
     do(client, suspended, "suspend")

@@ -258,6 +258,8 @@ def test_cap_is_set_and_lifted(client: Client) -> None:
     assert (cap.limit, cap.period, cap.scope) == (2500_500_000_000, "month", f"team:{subscription.team_id}")
     cap.refresh_from_db()
     assert cap.lifted_at is not None
+    recorded = AuditEvent.objects.values_list("action", "address")
+    assert set(recorded) == {("cap.set", "127.0.0.1"), ("cap.lifted", "127.0.0.1")}
 
 
 @pytest.mark.parametrize(

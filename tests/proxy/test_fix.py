@@ -448,6 +448,7 @@ def test_cap_of_the_team_is_raised_by_who_may(here: Situation) -> None:
     assert FIXED in here.post(url.replace("/?", "/cap/?"), {"limit": "5"})
     cap.refresh_from_db()
     assert cap.limit == 5
+    assert AuditEvent.objects.get(action="cap.changed").address == "127.0.0.1"
 
 
 def test_spending_cap_is_typed_in_money_and_can_be_lifted(here: Situation) -> None:
