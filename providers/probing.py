@@ -22,7 +22,7 @@ from apipark import clock, outbound
 from apipark.addresses import AddressRefused
 from apipark.crypto import CannotOpen
 from providers import secrets, switching
-from providers.dialects import openai
+from providers.dialects.openai import passthrough as openai
 from providers.models import Provider, ProviderKey
 from teams import audit
 from teams.models import User

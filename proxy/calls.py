@@ -5,8 +5,9 @@ from typing import Final
 from apipark.problems import refuse
 from billing import prices
 from billing.terms import Terms
-from providers.dialects import openai
-from providers.dialects.openai import Asked, BadRequest
+from providers.dialects.canonical import BadRequest
+from providers.dialects.openai import passthrough as openai
+from providers.dialects.openai.passthrough import Asked
 from proxy import forwarding, upstream
 from proxy.catalogue import ServiceRoute, VersionRoute
 from proxy.consumers import Consumer

@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from providers.dialects.openai import AnswerMeter, Asked, StreamMeter
+from providers.dialects.openai.passthrough import AnswerMeter, Asked, StreamMeter
 from proxy import forwarding
 from proxy.forwarding import RawPairs
 

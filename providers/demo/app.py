@@ -15,7 +15,8 @@ import orjson
 
 from providers.demo import answers
 from providers.demo.settings import DEMO_KEY, MODELS
-from providers.dialects.openai import BadRequest, read_request
+from providers.dialects.canonical import BadRequest
+from providers.dialects.openai.passthrough import read_request
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]

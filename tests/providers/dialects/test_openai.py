@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.dialects.openai import (
-    MOST_NESTED,
+from providers.dialects.bodies import MOST_NESTED
+from providers.dialects.canonical import BadRequest
+from providers.dialects.openai.passthrough import (
     AnswerMeter,
-    BadRequest,
     StreamMeter,
     error_message,
     model_names,

@@ -10,26 +10,18 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from providers.dialects.bodies import read_object, replaced
+from providers.dialects.canonical import BadRequest
 from providers.dialects.usage import Usage, count
+from providers.dialects.usage_rules import openai as usage_of_counts
 
-MOST_NESTED: Final = 64
 # Of an answer that is read for its usage; beyond it usage is estimated.
 _MOST_READ: Final = 8 * 1024 * 1024
 # What a message costs beside its text, in every known tokenizer's favour.
 _PER_MESSAGE: Final = 8
 _PER_TOKEN_BYTES: Final = 3
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\],]', re.DOTALL)
 _USAGE: Final = re.compile(rb'"usage"\s*:\s*\{')
 _BOUNDARY: Final = re.compile(rb"\r?\n\r?\n")
-
-
-class BadRequest(ValueError):  # noqa: N818 (named after whose fault it is)
-    """`pointer` names the member (RFC 6901) that cannot be read."""
-
-    def __init__(self, pointer: str, message: str) -> None:
-        super().__init__(f"{pointer}: {message}" if pointer else message)
-        self.pointer = pointer
-        self.message = message
 
 
 @dataclass(slots=True)
@@ -49,7 +41,7 @@ class Asked:
 
 def read_request(body: bytes, operation: Literal["chat", "embeddings"]) -> Asked:
     """Raises BadRequest."""
-    content = _object(body)
+    content = read_object(body)
     model = content.get("model")
     if not isinstance(model, str) or not model:
         raise BadRequest("/model", "“model” must name a model.")
@@ -83,58 +75,18 @@ def splice(
     body: bytes, *, model: str | None = None, max_tokens: int | None = None, include_usage: bool = False
 ) -> bytes:
     """The body with those places changed and every other byte as it was. `body` was read by `read_request`."""
-    changes: dict[str, bytes] = {}
+    changes: dict[tuple[str, ...], bytes] = {}
     if model is not None:
-        changes["model"] = orjson.dumps(model)
+        changes["model",] = orjson.dumps(model)
     if max_tokens is not None:
-        changes["max_tokens"] = str(max_tokens).encode()
+        changes["max_tokens",] = str(max_tokens).encode()
     if include_usage:
-        options = orjson.loads(body).get("stream_options") or {}
-        changes["stream_options"] = orjson.dumps({**options, "include_usage": True})
-    if not changes:
-        return body
-    spans = {name: span for name, span in _members(body) if name in changes}
-    for name, (start, end) in sorted(spans.items(), key=lambda item: item[1], reverse=True):
-        body = body[:start] + changes.pop(name) + body[end:]
-    if changes:
-        opening = body.index(b"{") + 1
-        added = b"".join(b'"%s":%s,' % (name.encode(), value) for name, value in changes.items())
-        body = body[:opening] + added + body[opening:]
-    return body
+        changes["stream_options", "include_usage"] = b"true"
+    return replaced(body, changes)
 
 
 def usage_of(reported: Any) -> Usage | None:
-    """OpenAI's rule: prompt tokens include cached and audio ones, completion tokens include reasoning and audio.
-
-    None when nothing usable was reported: an explicit 0 is 0.
-    """
-    if not isinstance(reported, dict):
-        return None
-    prompt, completion = count(reported.get("prompt_tokens")), count(reported.get("completion_tokens"))
-    if prompt is None:
-        return None
-    completion = 0 if completion is None else completion
-    if "prompt_tokens_details" not in reported and "completion_tokens_details" not in reported:
-        return Usage(input_text=prompt, output_text=completion)
-    details_in = _details(reported, "prompt_tokens_details")
-    details_out = _details(reported, "completion_tokens_details")
-    cached, audio_in = count(details_in.get("cached_tokens")) or 0, count(details_in.get("audio_tokens")) or 0
-    reasoning, audio_out = count(details_out.get("reasoning_tokens")) or 0, count(details_out.get("audio_tokens")) or 0
-    # A total wins over its details: what is above it is cut, and said.
-    cut_in, cut_out = cached + audio_in > prompt, reasoning + audio_out > completion
-    cached = min(cached, prompt)
-    audio_in = min(audio_in, prompt - cached)
-    reasoning = min(reasoning, completion)
-    audio_out = min(audio_out, completion - reasoning)
-    return Usage(
-        input_text=prompt - cached - audio_in,
-        input_audio=audio_in,
-        cache_read=cached,
-        output_text=completion - reasoning - audio_out,
-        output_reasoning=reasoning,
-        output_audio=audio_out,
-        anomaly="details above their total" if cut_in or cut_out else "",
-    )
+    return usage_of_counts(reported) if isinstance(reported, dict) else None
 
 
 def model_names(body: bytes) -> list[str]:
@@ -261,69 +213,6 @@ class StreamMeter:
         return not (self._hide and not choices)
 
 
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest("", f"The body is not JSON: {error}.") from error
-    if not isinstance(content, dict):
-        raise BadRequest("", "The body must be a JSON object.")
-    # Cheap and sufficient for nearly all bodies: each name stands there once, and none is spelled with escapes.
-    if b"\\u" in body or not _each_once(content, body):
-        names = [name for name, _ in _members(body)]
-        doubled = next((name for name in names if names.count(name) > 1), None)
-        if doubled is not None:
-            raise BadRequest(f"/{doubled}", f"“{doubled}” stands there twice.")
-    if body.count(b"{") + body.count(b"[") > MOST_NESTED and _depth(body) > MOST_NESTED:
-        raise BadRequest("", f"The body is nested more than {MOST_NESTED} levels deep.")
-    return content
-
-
-def _each_once(content: dict[str, Any], body: bytes) -> bool:
-    for name in content:  # noqa: SIM110 (a generator costs more than the search)
-        if body.count(b'"%s"' % name.encode()) != 1:
-            return False
-    return True
-
-
-def _members(body: bytes) -> list[tuple[str, tuple[int, int]]]:
-    """Names of the top-level members and where their values stand. `body` is a valid JSON object."""
-    members = []
-    depth = 0
-    name: str | None = None
-    start = 0
-    for match in _TOKEN.finditer(body):
-        token = match[0]
-        if token in {b"{", b"["}:
-            depth += 1
-            continue
-        if token in {b"}", b"]"}:
-            depth -= 1
-        if depth == 1 and name is None and token[:1] == b'"':
-            name = orjson.loads(token)
-            start = body.index(b":", match.end()) + 1
-        elif name is not None and ((depth == 1 and token == b",") or (depth == 0 and token == b"}")):
-            members.append((name, _trimmed(body, start, match.start())))
-            name = None
-    return members
-
-
-def _trimmed(body: bytes, start: int, end: int) -> tuple[int, int]:
-    value = body[start:end]
-    return start + len(value) - len(value.lstrip()), end - (len(value) - len(value.rstrip()))
-
-
-def _depth(body: bytes) -> int:
-    depth = deepest = 0
-    for match in _TOKEN.finditer(body):
-        if match[0] in {b"{", b"["}:
-            depth += 1
-            deepest = max(deepest, depth)
-        elif match[0] in {b"}", b"]"}:
-            depth -= 1
-    return deepest
-
-
 def _typed(content: dict[str, Any], name: str, kind: type, *, default: Any) -> Any:
     value = content.get(name)
     if value is None:
@@ -374,8 +263,3 @@ def _is_token(value: Any) -> bool:
 
 def _expected(size_bytes: int, messages: int) -> int:
     return size_bytes // _PER_TOKEN_BYTES + _PER_MESSAGE * messages
-
-
-def _details(reported: dict[str, Any], name: str) -> dict[str, Any]:
-    details = reported.get(name)
-    return details if isinstance(details, dict) else {}
