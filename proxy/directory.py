@@ -12,11 +12,11 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-import structlog
 from django.db import DatabaseError, InterfaceError, connection
 
 from apipark import clock
 from apipark.models import Change
+from apipark.troubles import Trouble
 from billing import leases
 from billing.leases import AllowanceState
 from billing.terms import AllowanceSpec
@@ -25,7 +25,6 @@ from proxy.catalogue import Catalogue
 from proxy.consumers import Consumer
 
 T = TypeVar("T")
-log = structlog.get_logger()
 
 _POLL_S: Final = 0.5
 # A database that hangs fails nobody: it is waited for so long, then what waits behind it is told at once.
@@ -125,11 +124,14 @@ class Directory:
 
     async def follow(self) -> None:
         """Read the table of changes for ever."""
+        unreadable = Trouble("changes_unreadable")
         while True:
             try:
                 await self._look()
             except Unavailable:
-                log.warning("changes_unreadable", since_s=round(_boot_time() - self._read_at, 1))
+                unreadable.met()
+            else:
+                unreadable.over()
             try:
                 async with asyncio.timeout(_POLL_S):
                     await self._wake.wait()

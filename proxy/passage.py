@@ -9,8 +9,6 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-import structlog
-
 from apipark.problems import Problem, refuse
 from billing import prices
 from billing.terms import Terms
@@ -24,7 +22,6 @@ from proxy.spool import Spool, SpoolUnwritable
 from proxy.upstream import Exchange, NoAnswer, NotSent, TooMany, Upstreams
 from proxy.wires import Tokens, Wire
 
-log = structlog.get_logger()
 # Of an answer without a length: reserved before it is forwarded, so that data volume is exact.
 _BYTES_STEP: Final = 256 * 1024
 # After the caller left, an AI answer is read on for its usage: so long, and so many at once in one worker.
@@ -239,15 +236,9 @@ class Passage:
                     "C": charges,
                 }
             )
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self._spool.flush)
         finally:
             held.release(charges)
-
-    def _flush(self) -> None:
-        try:
-            self._spool.flush()
-        except SpoolUnwritable:
-            log.exception("outcomes_wait")
 
 
 class _Steps:

@@ -19,6 +19,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from apipark import clock, heartbeats
+from apipark.troubles import Trouble
 from billing import leases
 from billing.models import Allowance, Meter
 from proxy.booking import COLUMNS, Row, minute_start
@@ -73,16 +74,18 @@ class Shipper:
 
     def run(self, stopping: threading.Event) -> None:
         """Ship until `stopping`; a batch that has begun is finished."""
+        unreachable = Trouble("database_unreachable")
         while not stopping.is_set():
             began = time.monotonic()
             try:
                 more = self.round(stopping)
                 self._beat()
             except (OperationalError, InterfaceError) as error:
-                log.warning("database_unreachable", error=str(error))
+                unreachable.met(error=str(error))
                 self.forget()
                 stopping.wait(_DATABASE_RETRY_S)
                 continue
+            unreachable.over()
             if not more:
                 stopping.wait(max(REST_S, _INTERVAL_S - (time.monotonic() - began)))
         self.forget()

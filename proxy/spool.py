@@ -11,6 +11,7 @@ Kinds: h header of a segment, a admitted, o outcome, r refused, e clean end.
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import threading
 import time
@@ -23,9 +24,9 @@ from uuid import UUID
 from weakref import WeakSet
 
 import orjson
-import structlog
 
 from apipark import clock
+from apipark.troubles import Trouble
 
 FORMAT_VERSION: Final = 1
 # Texts of callers are cut before they come here, so a longer record is a defect of ours.
@@ -36,7 +37,6 @@ _FSYNC_INTERVAL_S: Final = 0.2
 _SPACE_INTERVAL_S: Final = 1.0
 
 Fsync = Literal["off", "interval", "always"]
-log = structlog.get_logger(__name__)
 
 
 class SpoolUnwritable(Exception):  # noqa: N818  # a state of the spool, named as callers speak of it
@@ -70,6 +70,7 @@ class Spool:
         self._has_room = True
         self._look_at_room = 0.0
         self._syncer: _Syncer | None = None
+        self._unwritable = Trouble("spool_unwritable", level=logging.ERROR)
 
     @classmethod
     def open(
@@ -103,9 +104,13 @@ class Spool:
         self._open_calls -= 1
 
     def flush(self) -> None:
-        """Write outcomes that wait. Raises `SpoolUnwritable`; they go on waiting then."""
-        if self._pending:
+        """Write outcomes that wait; what cannot be written goes on waiting."""
+        if not self._pending:
+            return
+        try:
             self._write()
+        except SpoolUnwritable as error:
+            self._unwritable.met(error=str(error))
 
     def refused(self, record: Mapping[str, Any] | bytes) -> None:
         self._write_new(record)
@@ -114,8 +119,10 @@ class Spool:
         """The clean end: nothing may be written afterwards. Repeating is harmless."""
         if self._fd < 0:
             return
-        with contextlib.suppress(SpoolUnwritable):
+        try:
             self._write({"k": "e", "n": self._written + len(self._pending)})
+        except SpoolUnwritable as error:
+            self._unwritable.met(error=str(error))
         if self._syncer:
             self._syncer.stop()
         elif self._fsync == "always":
@@ -124,6 +131,14 @@ class Spool:
         _open_spools.discard(self)
 
     def _write_new(self, record: Mapping[str, Any] | bytes) -> None:
+        try:
+            self._append_new(record)
+        except SpoolUnwritable as error:
+            self._unwritable.met(error=str(error))
+            raise
+        self._unwritable.over()
+
+    def _append_new(self, record: Mapping[str, Any] | bytes) -> None:
         if not self._room():
             raise SpoolUnwritable("too little free space")
         if self._good >= self._segment_bytes:
@@ -235,6 +250,7 @@ class _Syncer:
         self._fd = fd
         self._retired: list[tuple[int, bool]] = []
         self._stopping = threading.Event()
+        self._unsynced = Trouble("spool_not_synced", level=logging.ERROR)
         self._thread = threading.Thread(target=self._run, name="spool-fsync", daemon=True)
         self._thread.start()
 
@@ -264,12 +280,13 @@ class _Syncer:
             self.dirty = False
             self._sync_one(self._fd)
 
-    @staticmethod
-    def _sync_one(fd: int) -> None:
+    def _sync_one(self, fd: int) -> None:
         try:
             os.fdatasync(fd)
         except OSError as error:
-            log.error("spool_not_synced", error=error.strerror)  # noqa: TRY400  # the reason is the whole story
+            self._unsynced.met(error=error.strerror)
+        else:
+            self._unsynced.over()
 
 
 _open_spools: "WeakSet[Spool]" = WeakSet()

@@ -5,6 +5,7 @@ per-request policy objects. What may wait (a directory miss, a lease) is awaited
 call pushes its answer to the client itself; a refusal is a `Problem` that `refuse` renders.
 """
 
+import contextlib
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -358,10 +359,9 @@ class ProxyView(APIView):
             "ms": (time.monotonic_ns() - call.started_ns) // 1_000_000,
             "asked": progress.asked or {},
         }
-        try:
+        # What keeps the spool from being written is logged there.
+        with contextlib.suppress(SpoolUnwritable):
             self._ports.spool.refused(record)
-        except SpoolUnwritable:
-            log.warning("refusal_not_recorded", request_id=call.request_id)
 
 
 def context(progress: Progress) -> refusals.Context:

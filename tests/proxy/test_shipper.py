@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F, Sum
+from structlog.testing import capture_logs
 
 from apipark import heartbeats
 from billing.models import Allowance, Lease
@@ -447,3 +448,37 @@ def test_pruning_takes_closed_spools_after_a_day() -> None:
         ("open", NOON - timedelta(hours=50)),
         ("closed", NOON - timedelta(hours=5)),
     }
+
+
+class Impatient(threading.Event):
+    """Waits for nothing, and is set after so many rounds."""
+
+    def __init__(self, rounds: int) -> None:
+        super().__init__()
+        self.left = rounds
+
+    def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002  # the base class's
+        self.left -= 1
+        if not self.left:
+            self.set()
+        return self.is_set()
+
+
+def test_an_outage_of_the_database_is_two_lines_of_the_log(ship: Ship) -> None:
+    spool = ship.spool()
+    write(spool, admitted_record(1), outcome_record(1))
+    stopping = Impatient(rounds=8)
+
+    def away(execute: Any, *statement: Any) -> Any:
+        if stopping.left > 3:
+            raise OperationalError("the database is away")
+        return execute(*statement)
+
+    with capture_logs() as lines, connection.execute_wrapper(away):
+        ship.shipper().run(stopping)
+
+    assert [(line["event"], line["times"]) for line in lines] == [
+        ("database_unreachable", 1),
+        ("database_unreachable_no_more", 5),
+    ]
+    assert Call.objects.count() == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from proxy.spool import Damaged, Fsync, Spool, SpoolUnwritable, read_records, segment_numbers, segment_path
 
@@ -138,6 +139,34 @@ def test_without_free_space_new_calls_are_refused_and_open_ones_still_end(tmp_pa
     spool.close()
 
     assert kinds(content(spool)) == ["h", "o", "e"]
+
+
+def test_a_spool_that_cannot_be_written_is_logged_once_and_when_it_can_be_again(tmp_path: Path) -> None:
+    spool = a_spool(tmp_path)
+    spool.admitted(ADMITTED)
+    spool.outcome(OUTCOME)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    with capture_logs() as lines:
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (len(content(spool)), hard))
+            for _ in range(3):
+                with pytest.raises(SpoolUnwritable):
+                    spool.admitted(ADMITTED)
+                spool.flush()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, handler)
+        spool.admitted(ADMITTED)
+        spool.close()
+
+    assert [(line["event"], line["times"]) for line in lines] == [
+        ("spool_unwritable", 1),
+        ("spool_unwritable_no_more", 6),
+    ]
+    assert lines[0]["error"] == os.strerror(errno.EFBIG)
+    assert kinds(content(spool)) == ["h", "a", "o", "a", "e"]
 
 
 def test_a_record_beyond_the_bound_is_a_defect(spool: Spool) -> None:
