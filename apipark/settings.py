@@ -98,6 +98,8 @@ TEMPLATES = [
 ]
 
 # Database ------------------------------------------------------------------------------------------------------------
+# Of PostgreSQL. psycopg waits 130 s for a machine that is away, and every page with it; below 2 s it does not go.
+DATABASE_CONNECT_TIMEOUT = env.int("DATABASE_CONNECT_TIMEOUT", default=2)
 DATABASES = {"default": env.database_config("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'apipark.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = {
@@ -108,7 +110,11 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=FULL;",
     }
 else:
-    DATABASES["default"] |= {"CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}
+    DATABASES["default"] |= {
+        "CONN_HEALTH_CHECKS": True,
+        "CONN_MAX_AGE": 60,
+        "OPTIONS": {"connect_timeout": DATABASE_CONNECT_TIMEOUT, **DATABASES["default"].get("OPTIONS", {})},
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Cache: the portal's only; in the database, so that sign-in limits hold without Redis ----------------------------------

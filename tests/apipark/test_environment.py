@@ -4,6 +4,8 @@ import ast
 import os
 import re
 import runpy
+import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from django.db.utils import ConnectionHandler
+from psycopg.errors import ConnectionTimeout
 
 from apipark.environment import Environment
 
@@ -100,6 +104,34 @@ def _apps() -> Iterator[Path]:
 
 def test_no_folder_for_data_means_the_one_beside_the_program(tmp_path: Path) -> None:
     assert _settings(tmp_path, DATA_DIR="")["DATA_DIR"] == ROOT / "var"
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("postgres://db.example.com/apipark", {"connect_timeout": 7}),
+        ("postgres://db.example.com/apipark?sslmode=require", {"connect_timeout": 7, "sslmode": "require"}),
+        ("postgres://db.example.com/apipark?connect_timeout=4", {"connect_timeout": 4}),
+    ],
+)
+def test_postgresql_is_waited_for_as_long_as_the_operator_says(
+    tmp_path: Path, url: str, options: dict[str, Any]
+) -> None:
+    found = _settings(tmp_path, DATABASE_URL=url, DATABASE_CONNECT_TIMEOUT="7")
+
+    assert found["DATABASES"]["default"]["OPTIONS"] == options
+
+
+def test_postgresql_that_accepts_and_is_silent_is_given_up_soon(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgres://apipark@127.0.0.1:{silent.getsockname()[1]}/apipark"
+        connection = ConnectionHandler(_settings(tmp_path, DATABASE_URL=url)["DATABASES"])["default"]
+        began = time.monotonic()
+
+        with pytest.raises(ConnectionTimeout):
+            connection.connect()
+
+    assert time.monotonic() - began < 5
 
 
 def test_a_secret_comes_from_a_file_without_the_newline_that_ends_it(tmp_path: Path) -> None:
