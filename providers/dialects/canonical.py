@@ -2,6 +2,8 @@
 
 A reader turns a dialect's bytes into these values, a writer turns them into another's. Order is kept everywhere. What only
 one dialect knows travels as `extras` or `Opaque`: its own writer puts it back as it was, every other writer reports it.
+`spelling` is what says nothing more (a text where a list of one would do, a null, a default written out): its own writer
+may look at it to write what it read, all others ignore it.
 Values are plain and mutable, since a long conversation makes thousands of them; nobody changes one that it did not make.
 """
 
@@ -21,6 +23,7 @@ class Text:
     text: str
     # cache_control, citations, annotations, a thought signature of Gemini's: by the name of the dialect that read it.
     extras: Extras | None = None
+    spelling: Extras | None = None
 
 
 @dataclass(slots=True)
@@ -40,6 +43,7 @@ class Media:
     # OpenAI's low, high, auto.
     detail: str | None = None
     extras: Extras | None = None
+    spelling: Extras | None = None
 
 
 @dataclass(slots=True)
@@ -52,6 +56,7 @@ class ToolCall:
     # Gemini's thought signature, and which dialect and model made it; see signatures.py.
     signature: "Signature | None" = None
     extras: Extras | None = None
+    spelling: Extras | None = None
 
 
 @dataclass(slots=True)
@@ -62,6 +67,7 @@ class ToolResult:
     parts: "list[Part]" = field(default_factory=list)
     is_error: bool = False
     extras: Extras | None = None
+    spelling: Extras | None = None
 
 
 @dataclass(slots=True)
@@ -72,6 +78,7 @@ class Thinking:
     signature: "Signature | None" = None
     redacted: str | None = None
     extras: Extras | None = None
+    spelling: Extras | None = None
 
 
 @dataclass(slots=True)
@@ -112,6 +119,7 @@ class Turn:
     role: Role
     parts: list[Part]
     extras: Extras | None = None
+    spelling: Extras | None = None
 
 
 @dataclass(slots=True)
@@ -200,6 +208,7 @@ class Chat:
     params: dict[str, Any] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     extras: Extras = field(default_factory=dict)
+    spelling: Extras = field(default_factory=dict)
 
     def name_of(self, param: str) -> str:
         return self.names.get(param, param)
