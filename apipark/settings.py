@@ -58,6 +58,7 @@ INSTALLED_APPS = [
 # Middleware: never runs on a gateway path ------------------------------------------------------------------------------
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "apipark.health.ProbeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "apipark.readable.NulMiddleware",

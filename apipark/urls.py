@@ -7,8 +7,7 @@ from apipark import health
 from proxy.views.gateway import ProxyView
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("healthz", health.healthz, name="healthz"),
-    path("readyz", health.readyz, name="readyz"),
+    *(path(name, view, name=name) for name, view in health.PROBES.items()),
     path("v1/<path:rest>", ProxyView.as_view(), name="gateway-ai"),
     path("apis/<path:rest>", ProxyView.as_view(), name="gateway-rest"),
     path("accounts/", include("allauth.urls")),

@@ -109,3 +109,20 @@ def test_the_pages_say_in_json_what_is_wrong(client: Client, settings: Settings,
     assert ready.status_code == 200
     assert ready.json() == {"status": "ok", "closed": [], "degraded": ["redis=down", "shipper=down"]}
     assert "no-store" in ready["Cache-Control"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("host", ["10.1.2.3:8000", "[fd00::7]", "", "no host at all", "api.example.com"])
+def test_probes_are_answered_whatever_host_is_asked_for_and_nothing_else_is(
+    client: Client, settings: Settings, host: str
+) -> None:
+    settings.ALLOWED_HOSTS = ["api.example.com"]
+    pages = [reverse("healthz"), reverse("readyz"), reverse("account_login"), "/healthz/", "/unknown"]
+
+    answers = [client.get(page, headers={"host": host}).status_code for page in pages]
+
+    assert answers == ([200, 200, 200, 404, 404] if host == "api.example.com" else [200, 200, 400, 400, 400])
+
+
+def test_probes_only_read(client: Client) -> None:
+    assert [client.post(reverse(name)).status_code for name in ("healthz", "readyz")] == [405, 405]
