@@ -85,6 +85,7 @@ class Thinking:
 class Refusal:
     text: str
     extras: Extras | None = None
+    spelling: Extras | None = None
 
 
 @dataclass(slots=True)
@@ -94,6 +95,7 @@ class Opaque:
     dialect: str
     kind: str
     content: Any
+    spelling: Extras | None = None
 
 
 Part = Text | Media | ToolCall | ToolResult | Thinking | Refusal | Opaque
@@ -131,6 +133,7 @@ class Tool:
     parameters: dict[str, Any] | None = None
     strict: bool | None = None
     extras: Extras | None = None
+    spelling: Extras | None = None
 
 
 @dataclass(slots=True)
@@ -161,6 +164,7 @@ class OutputFormat:
     description: str | None = None
     strict: bool | None = None
     extras: Extras | None = None
+    spelling: Extras | None = None
 
 
 @dataclass(slots=True)
@@ -176,6 +180,7 @@ class Reasoning:
     adaptive: bool = False
     show: bool | None = None
     extras: Extras | None = None
+    spelling: Extras | None = None
 
     @property
     def off(self) -> bool:
@@ -214,8 +219,13 @@ class Chat:
         return self.names.get(param, param)
 
 
-# Canonical names of plain parameters, with what happens when an upstream lacks one.
-REFUSED: Final = frozenset({"n", "logprobs", "top_logprobs", "previous_response_id", "conversation", "background"})
+# Canonical names of plain parameters, with what happens when an upstream lacks one. Refused is what would change the answer
+# or what a provider must keep: `stored` is an answer to be fetched later (`store` of a chat is for its own statistics),
+# `prompt` a template kept there, `item_references` ids of items kept there.
+REFUSED: Final = frozenset({
+    "n", "logprobs", "top_logprobs", "previous_response_id", "conversation", "background", "stored", "prompt",
+    "item_references",
+})  # fmt: skip
 DROPPED: Final = frozenset({
     "temperature", "top_p", "top_k", "min_p", "seed", "frequency_penalty", "presence_penalty", "repetition_penalty",
     "logit_bias", "user", "safety_identifier", "metadata", "service_tier", "prediction", "verbosity", "store",
