@@ -115,3 +115,18 @@ async def test_export_streams_under_asgi(async_client: AsyncClient) -> None:
 
     assert answer.is_async
     assert [part.count(b"\r\n") for part in parts] == [1, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_export_is_on_its_way_before_the_rows_are_read(async_client: AsyncClient) -> None:
+    membership = await sync_to_async(MembershipFactory.create)()
+    calls = await sync_to_async(CallFactory.create_batch)(501, team=membership.team_id, at=clock.now())
+    await sync_to_async(async_client.force_login)(membership.user)
+
+    answer: Any = await async_client.get(reverse("analytics:call-export"))
+    sent = [await anext(answer.streaming_content) for _ in range(2)]
+    await Call.objects.filter(pk__in=[call.pk for call in calls]).adelete()
+    rest = [part async for part in answer.streaming_content]
+
+    # The head and the newest 500; the one that was left had not been read when it went.
+    assert ([part.count(b"\r\n") for part in sent], rest) == ([1, 500], [])
