@@ -134,7 +134,6 @@ class Tool:
     strict: bool | None = None
     extras: Extras | None = None
     spelling: Extras | None = None
-    spelling: Extras | None = None
 
 
 @dataclass(slots=True)
