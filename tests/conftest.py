@@ -10,6 +10,9 @@ from hypothesis import settings as hypothesis_settings
 
 from apipark import clock
 from tests.grouping import ByInstallation
+from tests.providers.dialects.figures import pytest_terminal_summary, record
+
+__all__ = ["pytest_terminal_summary", "record"]
 
 # How quick a machine is says nothing about the code, and this one may be running four gateways beside.
 hypothesis_settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
