@@ -49,6 +49,11 @@ class Profile:
     name_field: bool = False
     # Wants `reasoning_content` back on assistant turns with tool calls (T10).
     reasoning_echo: bool = False
+    # Where else it takes reasoning back: reasoning_content, reasoning, reasoning_details, thinking (Mistral's parts),
+    # extra_content (Google's signatures). A signature of the very model goes back in any case.
+    reasoning_fields: frozenset[str] = frozenset()
+    # How it takes documents; Mistral takes a `document_url`, which may be an address.
+    document_part: Literal["file", "document_url"] = "file"
     seed_field: str = "seed"
     # Highest temperature; None: no limit known.
     max_temperature: float | None = 2.0
