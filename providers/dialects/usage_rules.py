@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from providers.dialects.profile import Profile
-from providers.dialects.usage import Usage, count
+from providers.dialects.usage import Source, Usage, count
 
 Rule = Callable[[Mapping[str, Any]], Usage | None]
 
@@ -22,31 +22,114 @@ def read(reported: Any, profile: Profile, dialect: str) -> Usage | None:
 
 
 def openai(reported: Mapping[str, Any]) -> Usage | None:
-    """Prompt tokens include cached and audio ones, completion tokens include reasoning and audio."""
-    prompt, completion = count(reported.get("prompt_tokens")), count(reported.get("completion_tokens"))
+    return inclusive(reported, "prompt_tokens", "completion_tokens")
+
+
+def reasoning_beside(reported: Mapping[str, Any]) -> Usage | None:
+    """What the total holds beyond prompt and completion is reasoning (xAI; Gemini's OpenAI surface, which names none)."""
+    total, prompt, completion = (count(reported.get(f"{name}_tokens")) for name in ("total", "prompt", "completion"))
+    if prompt is None or completion is None:
+        return openai(reported)
+    named = count(_details(reported, "completion_tokens_details").get("reasoning_tokens")) or 0
+    beside = named if total is None else max(0, total - prompt - completion)
+    return inclusive(reported, "prompt_tokens", "completion_tokens", beside=beside)
+
+
+def perplexity(reported: Mapping[str, Any]) -> Usage | None:
+    """Reasoning and the text of citations are in no total, not even in `total_tokens`."""
+    usage = inclusive(reported, "prompt_tokens", "completion_tokens")
+    if usage is None:
+        return None
+    return usage.with_changes(
+        input_tool=count(reported.get("citation_tokens")) or 0,
+        output_reasoning=count(reported.get("reasoning_tokens")) or usage.output_reasoning,
+        searches=count(reported.get("num_search_queries")) or usage.searches,
+    )
+
+
+def inclusive(reported: Mapping[str, Any], input_name: str, output_name: str, *, beside: int = 0) -> Usage | None:
+    """Of OpenAI's kind: the two totals include what was cached and written, and all kinds of tokens in their details.
+
+    `beside` is reasoning that stands beside the total of the output.
+    """
+    prompt = count(reported.get(input_name))
     if prompt is None:
         return None
-    completion = 0 if completion is None else completion
-    if "prompt_tokens_details" not in reported and "completion_tokens_details" not in reported:
-        return Usage(input_text=prompt, output_text=completion)
-    details_in = _details(reported, "prompt_tokens_details")
-    details_out = _details(reported, "completion_tokens_details")
-    cached, audio_in = count(details_in.get("cached_tokens")) or 0, count(details_in.get("audio_tokens")) or 0
-    reasoning, audio_out = count(details_out.get("reasoning_tokens")) or 0, count(details_out.get("audio_tokens")) or 0
-    cut_in, cut_out = cached + audio_in > prompt, reasoning + audio_out > completion
-    cached = min(cached, prompt)
-    audio_in = min(audio_in, prompt - cached)
-    reasoning = min(reasoning, completion)
-    audio_out = min(audio_out, completion - reasoning)
+    anomalies: dict[str, None] = {}
+    output = _part(reported, output_name, anomalies) + beside
+    # The output is then counted by whoever has seen it.
+    source: Source = "mixed" if anomalies else "provider"
+    if prompt + output != _first(reported.get("total_tokens"), prompt + output):
+        anomalies["the parts do not add up to the total"] = None
+    ins, outs = _details(reported, f"{input_name}_details"), _details(reported, f"{output_name}_details")
+    cached, written, audio, image, video = _cut(
+        prompt,
+        [
+            _first(ins.get("cached_tokens"), *(reported.get(name) for name in _CACHED)),
+            _first(ins.get("cache_write_tokens"), reported.get("cache_creation_input_tokens")),
+            *(_part(ins, name, anomalies) for name in ("audio_tokens", "image_tokens", "video_tokens")),
+        ],
+        anomalies,
+    )
+    long = min(written, _part(_details(ins, "cache_write_tokens_details"), "ttl_12h", anomalies))
+    reasoning, audio_out, image_out = _cut(
+        output,
+        [
+            max(beside, _part(outs, "reasoning_tokens", anomalies)),
+            *(_part(outs, name, anomalies) for name in ("audio_tokens", "image_tokens")),
+        ],
+        anomalies,
+    )
     return Usage(
-        input_text=prompt - cached - audio_in,
-        input_audio=audio_in,
+        input_text=prompt - cached - written - audio - image - video,
+        input_audio=audio,
+        input_image=image,
+        input_video=video,
         cache_read=cached,
-        output_text=completion - reasoning - audio_out,
+        cache_write=written - long,
+        cache_write_long=long,
+        output_text=output - reasoning - audio_out - image_out,
         output_reasoning=reasoning,
         output_audio=audio_out,
-        anomaly="details above their total" if cut_in or cut_out else "",
+        output_image=image_out,
+        # Mistral counts seconds of audio besides, OpenRouter the searches of its own tool.
+        audio_ms=1000 * (count(reported.get("prompt_audio_seconds")) or 0),
+        searches=count(_details(reported, "server_tool_use_details").get("web_search_requests")) or 0,
+        source=source,
+        anomaly="; ".join(anomalies),
+        raw=dict(reported),
     )
+
+
+# Other names of the cached tokens: Mistral's, DeepSeek's, Moonshot's. They stand beside OpenAI's or instead: never both.
+_CACHED: Final = ("num_cached_tokens", "prompt_cache_hit_tokens", "cached_tokens")
+
+
+def _first(*values: Any) -> int:
+    return next((number for value in values if (number := count(value)) is not None), 0)
+
+
+def _part(details: Mapping[str, Any], name: str, anomalies: dict[str, None]) -> int:
+    """0 where it is absent, and where it is no count: then that is said."""
+    value = details.get(name)
+    if value is None:
+        return 0
+    number = count(value)
+    if number is None:
+        anomalies[f"{name} is no count"] = None
+    return number or 0
+
+
+def _cut(total: int, parts: list[int], anomalies: dict[str, None]) -> list[int]:
+    """The parts, none above what the ones before it have left of the total."""
+    left = total
+    fitting = []
+    for part in parts:
+        fitting.append(min(part, left))
+        left -= fitting[-1]
+    if fitting != parts:
+        anomalies["details above their total"] = None
+    return fitting
 
 
 def _details(reported: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -55,4 +138,9 @@ def _details(reported: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 # By dialect, and "dialect:rule" for a profile that counts otherwise.
-RULES: Final[dict[str, Rule]] = {"openai": openai}
+RULES: Final[dict[str, Rule]] = {
+    "openai": openai,
+    "openai:xai": reasoning_beside,
+    "openai:google": reasoning_beside,
+    "openai:perplexity": perplexity,
+}
