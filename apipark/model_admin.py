@@ -3,7 +3,7 @@ in its own transaction.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 from urllib.parse import urlencode
 
 from django import forms
@@ -28,6 +28,8 @@ from apipark.verbs import WithVerbs
 M = TypeVar("M", bound=Model)
 # Never written down, whatever the form is.
 _SECRET_FIELDS = frozenset({"password", "password1", "password2", "usable_password", "secret"})
+# In one table of one form: more than anybody types before saving.
+_MOST_NEW_ROWS: Final = 25
 
 
 class _Picker(AutocompleteSelect):
@@ -220,8 +222,16 @@ class BigTableAdmin(ReadOnlyAdmin[M]):
 
 
 # Inlines -------------------------------------------------------------------------------------------------------------
-class LabelledFormSet(forms.BaseInlineFormSet[Any, Any, Any]):
-    """The cells of an inline table have no labels in stock Django: each control says the name of its column."""
+class RowsFormSet(forms.BaseInlineFormSet[Any, Any, Any]):
+    """The rows that exist and some new ones, however many were announced: each costs milliseconds, sent or not.
+
+    The cells of an inline table have no labels in stock Django: here each control says the name of its column.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.max_num = self.absolute_max = len(self.get_queryset()) + _MOST_NEW_ROWS
+        self.error_messages["too_many_forms"] = _("At most %(num)d rows can be sent at once.")
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
@@ -232,7 +242,7 @@ class LabelledFormSet(forms.BaseInlineFormSet[Any, Any, Any]):
 
 class ConsoleInline(WithPickers, admin.TabularInline[Any, Any]):
     extra = 0
-    formset = LabelledFormSet
+    formset = RowsFormSet
 
 
 class AppendOnlyInline(ConsoleInline):
