@@ -19,6 +19,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_stubs_ext import StrOrPromise
 
 from apipark import changes
@@ -228,10 +229,13 @@ class RowsFormSet(forms.BaseInlineFormSet[Any, Any, Any]):
     The cells of an inline table have no labels in stock Django: here each control says the name of its column.
     """
 
+    default_error_messages: ClassVar[Any] = {
+        "too_many_forms": gettext_lazy("At most %(num)d rows can be sent at once.")
+    }
+
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.max_num = self.absolute_max = len(self.get_queryset()) + _MOST_NEW_ROWS
-        self.error_messages["too_many_forms"] = _("At most %(num)d rows can be sent at once.")
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
