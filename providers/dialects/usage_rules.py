@@ -25,6 +25,11 @@ def openai(reported: Mapping[str, Any]) -> Usage | None:
     return inclusive(reported, "prompt_tokens", "completion_tokens")
 
 
+def responses(reported: Mapping[str, Any]) -> Usage | None:
+    """Reasoning is inside, with xAI too."""
+    return inclusive(reported, "input_tokens", "output_tokens")
+
+
 def reasoning_beside(reported: Mapping[str, Any]) -> Usage | None:
     """What the total holds beyond prompt and completion is reasoning (xAI; Gemini's OpenAI surface, which names none)."""
     total, prompt, completion = (count(reported.get(f"{name}_tokens")) for name in ("total", "prompt", "completion"))
@@ -71,7 +76,8 @@ def inclusive(reported: Mapping[str, Any], input_name: str, output_name: str, *,
         ],
         anomalies,
     )
-    long = min(written, _part(_details(ins, "cache_write_tokens_details"), "ttl_12h", anomalies))
+    lives = _details(ins, "cache_write_tokens_details")
+    long = min(written, _first(lives.get("ttl_12h_tokens"), lives.get("ttl_12h")))
     reasoning, audio_out, image_out = _cut(
         output,
         [
@@ -99,6 +105,77 @@ def inclusive(reported: Mapping[str, Any], input_name: str, output_name: str, *,
         anomaly="; ".join(anomalies),
         raw=dict(reported),
     )
+
+
+def gemini(reported: Mapping[str, Any]) -> Usage | None:
+    """The prompt includes what was cached. Thoughts stand beside the candidates, unless the total holds them once only.
+
+    Results of Google's own tools stand beside the prompt. Zeros are left out (ProtoJSON). Pages of documents count as text.
+    """
+    anomalies: dict[str, None] = {}
+    total = count(reported.get("totalTokenCount"))
+    if total is None and reported.get("promptTokenCount") is None:
+        return None
+    cached, candidates, thoughts, tool = (_part(reported, name, anomalies) for name in _GEMINI_BESIDE_PROMPT)
+    prompt = _part(reported, "promptTokenCount", anomalies)
+    if reported.get("promptTokenCount") is None:
+        prompt = max(0, (total or 0) - candidates - thoughts - tool)
+    source: Source = "mixed" if anomalies else "provider"
+    made = candidates
+    if thoughts and prompt + candidates + tool == total:
+        (thoughts,) = _cut(candidates, [thoughts], anomalies)
+        made -= thoughts
+    if total not in {None, prompt + made + thoughts + tool}:
+        anomalies["the parts do not add up to the total"] = None
+    of_prompt, of_cache, of_made = (
+        _modalities(reported, f"{name}TokensDetails") for name in ("prompt", "cache", "candidates")
+    )
+    (cached,) = _cut(prompt, [cached], anomalies)
+    _cut(prompt, list(of_prompt.values()), anomalies)
+    cached_audio, cached_image = _cut(cached, [of_cache.get(kind, 0) for kind in ("AUDIO", "IMAGE")], anomalies)
+    # Without details of what was cached it is not known of which kind the rest is: then there is no contradiction.
+    fresh = [max(0, of_prompt.get(kind, 0) - of_cache.get(kind, 0)) for kind in ("AUDIO", "IMAGE", "VIDEO")]
+    audio, image, video = _cut(prompt - cached, fresh, {})
+    audio_out, image_out, video_out = _cut(
+        made, [of_made.get(kind, 0) for kind in ("AUDIO", "IMAGE", "VIDEO")], anomalies
+    )
+    return Usage(
+        input_text=prompt - cached - audio - image - video,
+        input_audio=audio,
+        input_image=image,
+        input_video=video,
+        input_tool=tool,
+        cache_read=cached - cached_audio - cached_image,
+        cache_read_audio=cached_audio,
+        cache_read_image=cached_image,
+        output_text=made - audio_out - image_out - video_out,
+        output_reasoning=thoughts,
+        output_audio=audio_out,
+        output_image=image_out,
+        output_video=video_out,
+        source=source,
+        anomaly="; ".join(anomalies),
+        raw=dict(reported),
+    )
+
+
+_GEMINI_BESIDE_PROMPT: Final = (
+    "cachedContentTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "toolUsePromptTokenCount",
+)  # fmt: skip
+# By number, as `$alt=json;enum-encoding=int` writes them.
+_MODALITIES: Final = ("", "TEXT", "IMAGE", "VIDEO", "AUDIO", "DOCUMENT")
+
+
+def _modalities(reported: Mapping[str, Any], name: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    details = reported.get(name)
+    for each in details if isinstance(details, list) else []:
+        if isinstance(each, dict):
+            kind = each.get("modality")
+            if isinstance(kind, int) and 0 <= kind < len(_MODALITIES):
+                kind = _MODALITIES[kind]
+            found[str(kind)] = found.get(str(kind), 0) + (count(each.get("tokenCount")) or 0)
+    return found
 
 
 # Other names of the cached tokens: Mistral's, DeepSeek's, Moonshot's. They stand beside OpenAI's or instead: never both.
@@ -143,4 +220,6 @@ RULES: Final[dict[str, Rule]] = {
     "openai:xai": reasoning_beside,
     "openai:google": reasoning_beside,
     "openai:perplexity": perplexity,
+    "responses": responses,
+    "gemini": gemini,
 }
