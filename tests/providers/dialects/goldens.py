@@ -2,8 +2,8 @@
 
     uv run python -m tests.providers.dialects.goldens
 
-writes `goldens/{caller}-{upstream}/{requests,answers,streams}.txt` anew; a difference shows what a change means for
-callers. A request that a pair cannot carry stands there as its refusal.
+writes `goldens/{caller}-{upstream}/{requests,answers,streams}.txt` anew, and the README's table of what pairs carry; a
+difference shows what a change means for callers. A request that a pair cannot carry stands there as its refusal.
 """
 
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from providers.dialects import canonical as c
+from providers.dialects import pairs as carried
 from providers.dialects.base import Asked, CallerDialect, Fetched, Given, Outgoing, Shown, Target
 from providers.dialects.canonical import BadRequest, Chat, Report
 from providers.dialects.profile import ModelFacts, Profile
@@ -21,6 +22,8 @@ from tests.providers.dialects.fixtures import Fixture
 from tests.providers.dialects.strategies import PIXEL
 
 FOLDER: Final = Path(__file__).parent / "goldens"
+README: Final = Path(__file__).parents[3] / "README.md"
+_MARKS: Final = ("<!-- pairs of dialects: written by tests.providers.dialects.goldens -->\n", "<!-- end of pairs -->\n")
 # As each dialect's own provider is.
 TARGETS: Final = {
     "openai": Target(
@@ -143,6 +146,15 @@ def write_all() -> None:
             path = FOLDER / f"{caller}-{upstream}" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+
+    README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def readme(text: str) -> str:
+    """With the tables of pairs as the code has them now."""
+    before, _, rest = text.partition(_MARKS[0])
+    _, _, after = rest.partition(_MARKS[1])
+    return f"{before}{_MARKS[0]}\n{carried.markdown()}\n{_MARKS[1]}{after}"
 
 
 if __name__ == "__main__":

@@ -35,8 +35,11 @@ def arguments(draw: st.DrawFn) -> str:
     return orjson.dumps(draw(st.dictionaries(names, _values, max_size=3))).decode()
 
 
-images: Final = st.builds(c.Media, kind=st.just("image"), media_type=st.just("image/png"), data=st.just(PIXEL))
-_user_parts: Final = st.lists(st.one_of(st.builds(c.Text, texts), images), min_size=1, max_size=3)
+@st.composite
+def _user_parts(draw: st.DrawFn) -> list[c.Part]:
+    """Texts and images in any order; the image is one."""
+    said = draw(st.lists(st.none() | texts, min_size=1, max_size=3))
+    return [c.Media("image", "image/png", data=PIXEL) if text is None else c.Text(text) for text in said]
 
 
 @st.composite
@@ -56,11 +59,11 @@ def chats(draw: st.DrawFn) -> c.Chat:
     tools = draw(st.lists(names, max_size=3, unique=True))
     turns = [c.Turn("system", [c.Text(text)]) for text in draw(st.lists(texts, max_size=2))]
     for number in range(draw(st.integers(1, 3))):
-        turns.append(c.Turn("user", draw(_user_parts)))
-        if tools and draw(st.booleans()):
-            turns += draw(_round_of_tools(number, tools))
+        turns.append(c.Turn("user", draw(_user_parts())))
+        if draw(st.booleans()) and tools:
+            turns.extend(draw(_round_of_tools(number, tools)))
         turns.append(c.Turn("assistant", [c.Text(draw(texts))]))
-    turns.append(c.Turn("user", draw(_user_parts)))
+    turns.append(c.Turn("user", draw(_user_parts())))
     choices: list[Any] = [None]
     if tools:
         choices += [c.ToolChoice("auto"), c.ToolChoice("required"), c.ToolChoice("named", tools[0])]
