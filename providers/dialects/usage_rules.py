@@ -107,6 +107,36 @@ def inclusive(reported: Mapping[str, Any], input_name: str, output_name: str, *,
     )
 
 
+def anthropic(reported: Mapping[str, Any]) -> Usage | None:
+    """Input, cache reads and cache writes stand beside one another; output includes thinking."""
+    anomalies: dict[str, None] = {}
+    if count(reported.get("input_tokens")) is None and count(reported.get("output_tokens")) is None:
+        return None
+    fresh, read, output = (_part(reported, name, anomalies) for name in _ANTHROPIC_TOTALS)
+    lives = _details(reported, "cache_creation")
+    short, long = (_part(lives, f"ephemeral_{life}_input_tokens", anomalies) for life in ("5m", "1h"))
+    written = _first(reported.get("cache_creation_input_tokens"), short + long)
+    (long,) = _cut(written, [long], anomalies)
+    details = _details(reported, "output_tokens_details")
+    (thinking,) = _cut(output, [_part(details, "thinking_tokens", anomalies)], anomalies)
+    return Usage(
+        input_text=fresh,
+        cache_read=read,
+        cache_write=written - long,
+        cache_write_long=long,
+        output_text=output - thinking,
+        output_reasoning=thinking,
+        searches=_part(_details(reported, "server_tool_use"), "web_search_requests", anomalies),
+        # A total that is none is then counted by whoever has seen it.
+        source="mixed" if anomalies.keys() & {f"{name} is no count" for name in _ANTHROPIC_TOTALS} else "provider",
+        anomaly="; ".join(anomalies),
+        raw=dict(reported),
+    )
+
+
+_ANTHROPIC_TOTALS: Final = ("input_tokens", "cache_read_input_tokens", "output_tokens")
+
+
 def gemini(reported: Mapping[str, Any]) -> Usage | None:
     """The prompt includes what was cached. Thoughts stand beside the candidates, unless the total holds them once only.
 
@@ -221,5 +251,6 @@ RULES: Final[dict[str, Rule]] = {
     "openai:google": reasoning_beside,
     "openai:perplexity": perplexity,
     "responses": responses,
+    "anthropic": anthropic,
     "gemini": gemini,
 }
