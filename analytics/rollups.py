@@ -43,6 +43,7 @@ _SUMMED: Final = (
     "request_bytes",
     "response_bytes",
     "cost_nano",
+    "failed_cost_nano",
     "revenue_nano",
 )
 _NEVER_SENT: Final = (Call.Outcome.REFUSED, Call.Outcome.NOT_SENT, Call.Outcome.GATEWAY_LOST)
@@ -71,6 +72,7 @@ _COUNTED: Final[dict[str, Q]] = {
     "refused_payment_method": _refused_because("payment_method_issue"),
     "incomplete": Q(outcome__in=_INCOMPLETE),
     "estimated": Q(usage_source__in=_ESTIMATED),
+    "cost_unknown": Q(cost_nano=None),
 }
 _MEASURES: Final = ("calls", *_COUNTED, *_SUMMED)
 
@@ -146,7 +148,7 @@ def _of_calls(calls: QuerySet[Call]) -> dict[_Dimensions, _Sums]:
         .annotate(
             _calls=Count("pk"),
             **{f"_{name}": Count("pk", filter=condition) for name, condition in _COUNTED.items()},
-            **{f"_{name}": Sum(name) for name in _SUMMED},
+            **{f"_{name}": Coalesce(Sum(name), Value(0)) for name in _SUMMED},
         )
     )
     sums: dict[_Dimensions, _Sums] = {}

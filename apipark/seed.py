@@ -15,10 +15,10 @@ from apipark import clock, money
 from apipark.models import Installation
 from billing import plans, subscriptions
 from billing.models import Interval, Limit, Meter, Plan, PlanVersion
-from providers import lifecycle
+from providers import lifecycle, price_book
 from providers import secrets as provider_secrets
 from providers.demo.settings import DEMO_KEY
-from providers.models import AiModel, ModelPrice, Provider, ProviderKey, Service, ServiceVersion
+from providers.models import AiModel, Provider, ProviderKey, Service, ServiceVersion
 from teams import applications, keys
 from teams.models import Application, Membership, Role, Team, User
 
@@ -27,8 +27,8 @@ _DEMO_TEAM: Final = "Acme Robotics"
 _DEMO_EMAIL: Final = "demo@localhost"
 _MODEL: Final = "demo-chat"
 # $0.15, $0.075 and $0.60 per million tokens: what a small model costs.
-_CHAT_PRICE: Final = {"input_nano": 150_000_000, "cached_input_nano": 75_000_000, "output_nano": 600_000_000}
-_EMBEDDING_PRICE: Final = {"input_nano": 20_000_000, "cached_input_nano": 20_000_000, "output_nano": 0}
+_CHAT_PRICE: Final = {"input_text": 150_000_000, "cache_read": 75_000_000, "output_text": 600_000_000}
+_EMBEDDING_PRICE: Final = {"input_text": 20_000_000}
 
 
 @transaction.atomic
@@ -88,7 +88,7 @@ def _application(team: Team, owner: User, name: str) -> tuple[Application, str]:
 
 
 def _provider(base_url: str) -> list[AiModel]:
-    provider = Provider.objects.create(name="Demo provider", base_url=f"{base_url}/v1", is_demo=True)
+    provider = Provider.objects.create(name="Demo provider", slug="demo", base_url=f"{base_url}/v1", is_demo=True)
     key = ProviderKey(provider=provider, name="Demo key")
     provider_secrets.store(key, DEMO_KEY)
     key.save()
@@ -107,11 +107,9 @@ def _provider(base_url: str) -> list[AiModel]:
     )
     # Since long ago, so that a call at any time of the test clock finds a price.
     since = clock.now() - timedelta(days=365)
-    ModelPrice.objects.create(model=chat, effective_from=since, **_CHAT_PRICE)
-    ModelPrice.objects.create(
-        model=large, effective_from=since, **{name: 10 * nano for name, nano in _CHAT_PRICE.items()}
-    )
-    ModelPrice.objects.create(model=embedding, effective_from=since, **_EMBEDDING_PRICE)
+    price_book.add(chat, _CHAT_PRICE, effective_from=since)
+    price_book.add(large, {unit: 10 * nano for unit, nano in _CHAT_PRICE.items()}, effective_from=since)
+    price_book.add(embedding, _EMBEDDING_PRICE, effective_from=since)
     return [chat, large, embedding]
 
 

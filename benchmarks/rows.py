@@ -10,8 +10,8 @@ from datetime import timedelta
 
 from apipark import clock
 from billing.models import Cap, Limit, Meter, Plan, PlanVersion, Subscription
-from providers import secrets
-from providers.models import AiModel, ModelPrice, Provider, ProviderKey, Service, ServiceVersion, VersionState
+from providers import price_book, secrets
+from providers.models import AiModel, Provider, ProviderKey, Service, ServiceVersion, VersionState
 from teams import keys
 from teams.models import Application, Team
 
@@ -19,15 +19,14 @@ from teams.models import Application, Team
 def main(upstream: str) -> None:
     team = Team.objects.create(name="Bench", slug="bench")
     application = Application.objects.create(team=team, name="Bench")
-    provider = Provider.objects.create(name="Bench", base_url=f"{upstream}/v1")
+    provider = Provider.objects.create(name="Bench", slug="bench", base_url=f"{upstream}/v1")
     key = ProviderKey(provider=provider, name="Bench")
     secrets.store(key, "secret")
     key.save()
     model = AiModel.objects.create(provider=provider, name="bench", upstream_name="bench")
     since = clock.now() - timedelta(days=1)
-    ModelPrice.objects.create(
-        model=model, effective_from=since, input_nano=150_000_000, cached_input_nano=75_000_000, output_nano=600_000_000
-    )
+    amounts = {"input_text": 150_000_000, "cache_read": 75_000_000, "output_text": 600_000_000}
+    price_book.add(model, amounts, effective_from=since)
     service = Service.objects.create(team=team, slug="bench", name="Bench", kind=Service.Kind.AI)
     version = ServiceVersion.objects.create(service=service, number=1, state=VersionState.PUBLISHED)
     version.ai_models.add(model)

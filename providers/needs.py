@@ -13,7 +13,7 @@ _MOST: Final = 20  # of one kind on the home page; the list has them all
 
 
 def refused_keys() -> Iterator[Need]:
-    refused = ProviderKey.objects.filter(state=ProviderKey.State.REFUSED, provider__state=Provider.State.ON)
+    refused = ProviderKey.objects.filter(state=ProviderKey.State.INVALID, provider__state=Provider.State.ON)
     for key in refused.select_related("provider")[:_MOST]:
         left = key.provider.keys.filter(state=ProviderKey.State.ACTIVE).count()
         rest = (

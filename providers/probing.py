@@ -213,14 +213,14 @@ def sweep(now: datetime, *, until: Callable[[], bool] = lambda: False) -> int:
 
 
 def due(now: datetime) -> list[ProviderKey]:
-    keys = ProviderKey.objects.exclude(state=ProviderKey.State.OFF).filter(provider__state=Provider.State.ON)
+    keys = ProviderKey.objects.exclude(state=ProviderKey.State.DISABLED).filter(provider__state=Provider.State.ON)
     oldest = keys.select_related("provider").order_by(F("probed_at").asc(nulls_first=True), "pk")
     return [key for key in oldest if key.probed_at is None or now - key.probed_at >= _pause(key, key.probed_at)]
 
 
 def _pause(key: ProviderKey, probed_at: datetime) -> timedelta:
     usual: timedelta = settings.GATEWAY_PROBE_INTERVAL
-    if key.state != ProviderKey.State.REFUSED:
+    if key.state != ProviderKey.State.INVALID:
         return usual
     return max(usual, min(probed_at - key.state_since, _LONGEST_PAUSE))
 
@@ -244,9 +244,9 @@ def _keep(asked: ProviderKey, verdict: Verdict) -> None:
     key.probe_models = len(verdict.names) if verdict.models.ok else None
     key.save(update_fields=["probed_at", "probe_trouble", "probe_ms", "probe_models"])
     if verdict.refused and key.state == ProviderKey.State.ACTIVE:
-        switching.switch(key, ProviderKey.State.REFUSED, "refused", actor=None, reason=verdict.trouble)
+        switching.switch(key, ProviderKey.State.INVALID, "refused", actor=None, reason=verdict.trouble)
         log.warning("provider_key_refused", key=key.ref, provider=key.provider.ref)
-    elif verdict.credentials.ok and key.state == ProviderKey.State.REFUSED:
+    elif verdict.credentials.ok and key.state == ProviderKey.State.INVALID:
         switching.switch(
             key, ProviderKey.State.ACTIVE, "accepted", actor=None, reason=_("The provider takes it again.")
         )

@@ -67,7 +67,7 @@ def replace(key: ProviderKey, secret: str, *, actor: User | None, reason: str, a
 @transaction.atomic
 def disable(key: ProviderKey, *, actor: User | None, reason: str, address: str | None = None) -> None:
     """Repeating changes nothing."""
-    switch(locked(key), ProviderKey.State.OFF, "disabled", actor=actor, reason=reason, address=address)
+    switch(locked(key), ProviderKey.State.DISABLED, "disabled", actor=actor, reason=reason, address=address)
 
 
 @transaction.atomic
@@ -83,9 +83,13 @@ def enable(key: ProviderKey, *, actor: User | None, reason: str, address: str | 
 def part_from_host(provider: Provider, *, actor: User | None, address: str | None = None) -> int:
     """Switch off the keys of a provider that moved to another host: they do not open there. How many that were."""
     reason = _("The provider's host changed: enter the secret again.")
-    keys = provider.keys.exclude(state=ProviderKey.State.OFF).select_for_update(of=("self",)).select_related("provider")
+    keys = (
+        provider.keys.exclude(state=ProviderKey.State.DISABLED)
+        .select_for_update(of=("self",))
+        .select_related("provider")
+    )
     for key in keys:
-        switch(key, ProviderKey.State.OFF, "disabled", actor=actor, reason=reason, address=address)
+        switch(key, ProviderKey.State.DISABLED, "disabled", actor=actor, reason=reason, address=address)
     return len(keys)
 
 

@@ -43,13 +43,17 @@ COLUMNS: Final = (
     "cached_tokens",
     "output_tokens",
     "usage_source",
+    "usage",
     "cost_nano",
+    "failed_cost_nano",
     "revenue_nano",
     "currency",
     "duration_ms",
     "first_byte_ms",
     "charges",
     "asked",
+    "attempts",
+    "report",
 )
 _CHARGES: Final = COLUMNS.index("charges")
 _MINUTE_US: Final = 60_000_000
@@ -175,13 +179,17 @@ def _row(worker: str, admitted: Record, outcome: Record) -> Row:
         outcome["ct"],
         outcome["ot"],
         outcome["us"],
+        _json(outcome.get("u", {})),
         outcome["cost"],
+        outcome.get("fc", 0),
         outcome["rev"],
         admitted["cur"],
         outcome["ms"],
         outcome["fb"],
         _json(outcome["C"]),
-        "{}",
+        _json(outcome.get("asked", {})),
+        _json(outcome.get("at", [])),
+        _json(outcome.get("rp", {})),
     )
 
 
@@ -210,8 +218,11 @@ def _lost_outcome(admitted: Record, spend: Collection[int]) -> Record:
 def _refused_row(worker: str, record: Record) -> Row:
     nothing = {"ust": None, "out": Call.Outcome.REFUSED.value, "by": 0, "it": 0, "ct": 0, "ot": 0, "us": ""}
     unknown = {"pkey": None, "price": None, "s": 0, "cur": ""}
-    row = _row(worker, {**unknown, **record}, {**nothing, "cost": 0, "rev": 0, "fb": None, "C": [], **record})
-    return (*row[:-1], _json(record["asked"]))
+    return _row(
+        worker,
+        {**unknown, **record},
+        {**nothing, "cost": 0, "rev": 0, "fb": None, "C": [], "asked": record["asked"], **record},
+    )
 
 
 def _moment(time_us: int) -> str:

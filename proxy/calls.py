@@ -57,8 +57,9 @@ def plan_ai(
     price = model.price(call.time_us)
     if price is None or price.currency != terms.currency:
         raise refuse("pricing-unavailable", model=model.name)
-    key = next(iter(model.keys), None)
-    if key is None or model.base is None:
+    door = model.provider.doors.get("openai")
+    key = next((key for key in model.provider.keys if model.id not in key.withheld), None)
+    if key is None or door is None:
         raise refuse("upstream-unavailable", retry_after=30)
     if key.secret is None:
         raise refuse("secrets-unavailable")
@@ -83,9 +84,9 @@ def plan_ai(
         terms=terms,
         service=service,
         version=version,
-        base=model.base,
+        base=door.base,
         method="POST",
-        url=model.base.url + target.upstream_path,
+        url=door.base.url + target.upstream_path,
         headers=[
             *forwarding.ai_request(call.raw_headers),
             ("authorization", f"Bearer {key.secret}"),
@@ -110,7 +111,7 @@ def _output_limit(target: AiTarget, asked: Asked, default: int, *, metered: bool
         return 0, False
     if asked.max_tokens is not None:
         return asked.max_tokens, False
-    return min(target.model.max_output_tokens or default, default), metered
+    return min(target.model.facts.max_output_tokens or default, default), metered
 
 
 def plan_rest(

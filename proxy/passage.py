@@ -12,6 +12,7 @@ from typing import Any, Final
 from apipark.problems import Problem, refuse
 from billing import prices
 from billing.terms import Terms
+from providers.dialects.usage import Usage
 from proxy import records, shortages
 from proxy.catalogue import Base, KeyRoute, ModelRoute, ServiceRoute, VersionRoute
 from proxy.consumers import Consumer
@@ -20,7 +21,7 @@ from proxy.inbound import AnswerBroken, InboundCall
 from proxy.purse import Held, Shortage, Unavailable
 from proxy.spool import Spool, SpoolUnwritable
 from proxy.upstream import Exchange, NoAnswer, NotSent, TooMany, Upstreams
-from proxy.wires import Tokens, Wire
+from proxy.wires import Wire
 
 # Of an answer without a length: reserved before it is forwarded, so that data volume is exact.
 _BYTES_STEP: Final = 256 * 1024
@@ -50,7 +51,7 @@ class Planned:
     own_headers: RawPairs
     model: ModelRoute | None = None
     key: KeyRoute | None = None
-    price: prices.TokenPrice | None = None
+    price: prices.Price | None = None
     streamed: bool = False
     input_bound: int = 0
 
@@ -212,7 +213,7 @@ class Passage:
             raise refuse("metering-unavailable", retry_after=5) from error
 
     def _settle(self, call: InboundCall, admitted: Planned, held: Held, tally: Tally) -> None:
-        tokens, actual, cost, revenue = _used(admitted, tally)
+        usage, actual, cost, revenue = _used(admitted, tally)
         charges = held.charges(actual)
         try:
             self._spool.outcome(
@@ -227,10 +228,11 @@ class Passage:
                     "fb": tally.first_byte_ms,
                     "in": len(admitted.body),
                     "by": tally.response_bytes,
-                    "it": tokens.input,
-                    "ct": tokens.cached,
-                    "ot": tokens.output,
-                    "us": tokens.source,
+                    "it": usage.input_total if usage else 0,
+                    "ct": usage.cached_total if usage else 0,
+                    "ot": usage.output_total if usage else 0,
+                    "us": usage.source if usage else "",
+                    "u": usage.counts() if usage else {},
                     "cost": cost,
                     "rev": revenue,
                     "C": charges,
@@ -269,24 +271,27 @@ _NOTHING: Final = {"calls": 0, "bytes": 0, "tokens": 0, "spend": 0}
 _SERVER_ERROR: Final = 500
 
 
-def _used(admitted: Planned, tally: Tally) -> tuple[Tokens, dict[str, int], int, int]:
-    """The outcome matrix for one attempt: tokens, units per meter, cost and revenue in nano."""
+def _used(admitted: Planned, tally: Tally) -> tuple[Usage | None, dict[str, int], int | None, int]:
+    """The outcome matrix for one attempt: usage, units per meter, cost and revenue in nano."""
     if tally.outcome in {"not_sent", "key_refused"}:
-        return Tokens(), _NOTHING, 0, 0
+        return None, _NOTHING, 0, 0
     status = tally.upstream_status or 0
     failed = status >= _SERVER_ERROR and tally.outcome == "answered"
-    tokens = admitted.wire.tokens(status, whole=tally.outcome == "answered")
-    cost = 0
+    usage = admitted.wire.used(status, whole=tally.outcome == "answered")
+    cost: int | None = 0
     if admitted.price is not None:
-        cost = prices.cost(
-            admitted.price, input_tokens=tokens.input, cached_tokens=tokens.cached, output_tokens=tokens.output
-        )
-        revenue = prices.revenue(cost, admitted.terms.cost_factor_ppm)
+        cost = prices.cost(admitted.price, usage) if usage else 0
+        revenue = prices.revenue(cost or 0, admitted.terms.cost_factor_ppm)
     else:
         revenue = 0 if failed else admitted.terms.call_price_nano
     volume = 0 if failed else len(admitted.body) + tally.response_bytes
-    actual = {"calls": 0 if failed else 1, "bytes": volume, "tokens": tokens.total, "spend": revenue}
-    return tokens, actual, cost, revenue
+    actual = {
+        "calls": 0 if failed else 1,
+        "bytes": volume,
+        "tokens": usage.input_total + usage.output_total if usage else 0,
+        "spend": revenue,
+    }
+    return usage, actual, cost, revenue
 
 
 def _admitted_record(call: InboundCall, admitted: Planned, held: Held) -> dict[str, Any]:

@@ -3,30 +3,16 @@
 `RestWire` passes everything on. `AiWire` passes the caller's own dialect through byte by byte and reads usage beside it.
 """
 
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from providers.dialects.openai.passthrough import AnswerMeter, Asked, StreamMeter
+from providers.dialects.usage import Usage
 from proxy import forwarding
 from proxy.forwarding import RawPairs
 
 # Statuses by which a provider refuses our key, not the caller's request.
 _OUR_KEY: Final = frozenset({401, 402, 403})
 _OUR_RATE: Final = 429
-
-
-@dataclass(slots=True)
-class Tokens:
-    """`source`: provider, own, mixed, or empty when there is nothing to count."""
-
-    input: int = 0
-    cached: int = 0
-    output: int = 0
-    source: str = ""
-
-    @property
-    def total(self) -> int:
-        return self.input + self.output
 
 
 class Wire(Protocol):
@@ -50,8 +36,8 @@ class Wire(Protocol):
         """Whether what came is a whole answer: a stream without its end is not."""
         ...
 
-    def tokens(self, status: int, *, whole: bool) -> Tokens:
-        """What the answer used, by the outcome matrix; `whole` is False for a cut or missing answer."""
+    def used(self, status: int, *, whole: bool) -> Usage | None:
+        """None when there is nothing to count. What the answer used, by the outcome matrix; `whole` is False for a cut or missing answer."""
         ...
 
 
@@ -72,8 +58,8 @@ class RestWire:
     def close(self) -> bytes:
         return b""
 
-    def tokens(self, status: int, *, whole: bool) -> Tokens:  # noqa: ARG002 (none are counted)
-        return Tokens()
+    def used(self, status: int, *, whole: bool) -> Usage | None:  # noqa: ARG002 (none are counted)
+        return None
 
 
 def our_key_refused(status: int) -> str:
@@ -113,14 +99,14 @@ class AiWire:
     def complete(self) -> bool:
         return self._meter.complete
 
-    def tokens(self, status: int, *, whole: bool) -> Tokens:
+    def used(self, status: int, *, whole: bool) -> Usage | None:
         """Reported usage wins, a reported 0 is 0. A refused request used nothing; what was cut off is estimated."""
         usage = self._meter.usage
         if usage is not None:
-            return Tokens(usage.input_total, usage.cache_read, usage.output_total, "provider")
+            return usage
         if whole and not _OK <= status < _OK_END:
-            return Tokens()
-        return Tokens(self._asked.input_expected, 0, self._meter.output_seen, "own")
+            return None
+        return Usage(input_text=self._asked.input_expected, output_text=self._meter.output_seen, source="own")
 
 
 _OK: Final = 200

@@ -51,6 +51,9 @@ class CallRollup(models.Model):
     request_bytes = models.BigIntegerField(default=0)
     response_bytes = models.BigIntegerField(default=0)
     cost_nano = models.BigIntegerField(default=0)
+    failed_cost_nano = models.BigIntegerField(_("cost of failed attempts"), default=0)
+    # Calls whose cost is not known: their cost is not in the sum.
+    cost_unknown = models.BigIntegerField(_("calls with unknown cost"), default=0)
     revenue_nano = models.BigIntegerField(default=0)
     # Counts per latency bucket (analytics/histograms.py), of calls that reached an upstream: adding lists adds histograms.
     latency = models.JSONField(default=list)

@@ -11,31 +11,48 @@ from django.utils.translation import gettext_lazy
 from apipark.amounts import AmountField
 from apipark.columns import badge, figure, moment, neighbour, number
 from apipark.model_admin import AppendOnlyInline, ConsoleForm, KeptAdmin, ReadOnlyInline
-from apipark.templatetags.portal import price
+from apipark.templatetags.portal import NOTHING, price
 from apipark.verbs import verb
 from providers import switching
 from providers.admin.wording import SWITCHED, services_hit
-from providers.models import AiModel, ModelPrice, Provider
+from providers.models import AiModel, ModelPrice, PriceRow, Provider
 from teams.signed_in import SignedInRequest, came_from
 
-
-def _per_million(model_price: ModelPrice, nano: int) -> str:
-    return figure(price(nano, model_price.currency))
+# What the form asks for, by ledger class; other classes take one of these (billing/prices.py).
+_UNITS = {"input": "input_text", "cached_input": "cache_read", "output": "output_text"}
 
 
 class ModelPriceForm(ConsoleForm[ModelPrice]):
-    input_nano = AmountField(label=gettext_lazy("Input"))
-    cached_input_nano = AmountField(label=gettext_lazy("Cached input"))
-    output_nano = AmountField(label=gettext_lazy("Output"))
+    input = AmountField(label=gettext_lazy("Input"))
+    cached_input = AmountField(label=gettext_lazy("Cached input"), required=False)
+    output = AmountField(label=gettext_lazy("Output"), required=False)
+
+    class Meta:
+        model = ModelPrice
+        fields = ("effective_from", "currency")
+
+    def save(self, commit: bool = True) -> ModelPrice:  # noqa: FBT001, FBT002 - Django's
+        made = super().save(commit=commit)
+        amounts = {unit: self.cleaned_data[name] for name, unit in _UNITS.items()}
+        made.rows.set(
+            [PriceRow(unit=unit, nano_per_million=nano) for unit, nano in amounts.items() if nano is not None],
+            bulk=False,
+        )
+        return made
 
 
 class ModelPriceInline(AppendOnlyInline):
     model = ModelPrice
     form = ModelPriceForm
-    fields = ("effective_from", "currency", "input_nano", "cached_input_nano", "output_nano")
+    fields = ("effective_from", "currency", "input", "cached_input", "output")
     verbose_name = gettext_lazy("price")
     verbose_name_plural = gettext_lazy("What it costs us, per million tokens")
     ordering = ("-effective_from",)
+
+
+def _amount(model_price: ModelPrice, unit: str) -> str:
+    nano = model_price.amounts().get(unit)
+    return NOTHING if nano is None else figure(price(nano, model_price.currency))
 
 
 class OldModelPriceInline(ReadOnlyInline):
@@ -49,15 +66,15 @@ class OldModelPriceInline(ReadOnlyInline):
 
     @admin.display(description=gettext_lazy("input"))
     def input(self, model_price: ModelPrice) -> str:
-        return _per_million(model_price, model_price.input_nano)
+        return _amount(model_price, "input_text")
 
     @admin.display(description=gettext_lazy("cached input"))
     def cached_input(self, model_price: ModelPrice) -> str:
-        return _per_million(model_price, model_price.cached_input_nano)
+        return _amount(model_price, "cache_read")
 
     @admin.display(description=gettext_lazy("output"))
     def output(self, model_price: ModelPrice) -> str:
-        return _per_million(model_price, model_price.output_nano)
+        return _amount(model_price, "output_text")
 
 
 class NewModelPriceInline(ModelPriceInline):
@@ -100,14 +117,14 @@ class AiModelAdmin(KeptAdmin[AiModel]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AiModel]:
-        return super().get_queryset(request).prefetch_related("prices")
+        return super().get_queryset(request).prefetch_related("prices__rows")
 
     @admin.display(description=gettext_lazy("input · output, 1 M"))
     def cost(self, model: AiModel) -> str:
         newest = next(iter(model.prices.all()), None)
         if newest is None:
             return badge("failed", _("no price"))
-        return figure(f"{price(newest.input_nano, newest.currency)} · {price(newest.output_nano, newest.currency)}")
+        return figure(f"{_amount(newest, 'input_text')} · {_amount(newest, 'output_text')}")
 
     @verb(gettext_lazy("Disable"), icon="ban")
     def disable(self, request: SignedInRequest, model: AiModel, *, reason: str) -> None:

@@ -72,9 +72,22 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
 
     def get_fieldsets(self, _request: HttpRequest, obj: ProviderKey | None = None) -> Any:
         if obj is None:
-            return ((gettext_lazy("Key"), {"fields": ("provider", "name", "secret", "priority")}),)
+            return (
+                (
+                    gettext_lazy("Key"),
+                    {
+                        "fields": (
+                            "provider",
+                            "name",
+                            "secret",
+                            ("priority", "weight"),
+                            ("max_concurrent", "expires_at"),
+                        )
+                    },
+                ),
+            )
         return (
-            (gettext_lazy("Key"), {"fields": ("name", "priority")}),
+            (gettext_lazy("Key"), {"fields": ("name", ("priority", "weight"), ("max_concurrent", "expires_at"))}),
             (
                 gettext_lazy("Facts"),
                 {
@@ -100,7 +113,7 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
             secrets.store(obj, form.cleaned_data["secret"])
 
     def waiting(self, _request: HttpRequest) -> int:
-        return ProviderKey.objects.filter(state=ProviderKey.State.REFUSED).count()
+        return ProviderKey.objects.filter(state=ProviderKey.State.INVALID).count()
 
     @admin.display(description=gettext_lazy("secret"), ordering="last_four")
     def digits(self, key: ProviderKey) -> SafeString:
@@ -165,7 +178,7 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
 
     @disable.hindrance
     def disable_hindrance(self, key: ProviderKey) -> str:
-        return _("is off already") if key.state == ProviderKey.State.OFF else ""
+        return _("is off already") if key.state == ProviderKey.State.DISABLED else ""
 
     @verb(gettext_lazy("Enable"), icon="play")
     def enable(self, request: SignedInRequest, key: ProviderKey, *, reason: str) -> None:

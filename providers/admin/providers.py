@@ -43,7 +43,7 @@ class ProviderAdmin(KeptAdmin[Provider]):
     search_fields = ("name", "ref", "base_url")
     readonly_fields = (SWITCHED, moment("state_since", gettext_lazy("since")), "ref", "is_demo", "created_at")
     fieldsets = (
-        (gettext_lazy("Where"), {"fields": ("name", "base_url", "dialect")}),
+        (gettext_lazy("Where"), {"fields": (("name", "slug"), "base_url", "dialect")}),
         (gettext_lazy("Facts"), {"fields": readonly_fields}),
     )
     inlines = (ProviderKeyInline,)

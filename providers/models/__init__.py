@@ -1,5 +1,20 @@
-from providers.models.ai_model import AiModel, ModelPrice
-from providers.models.provider import Dialect, Provider, ProviderKey
+from providers.models.ai_model import REACTIONS, AiModel, Alias, FallbackTarget, ModelPrice, PriceRow
+from providers.models.provider import Dialect, Door, Provider, ProviderKey, WithheldModel
 from providers.models.service import Service, ServiceVersion, VersionState
 
-__all__ = ["AiModel", "Dialect", "ModelPrice", "Provider", "ProviderKey", "Service", "ServiceVersion", "VersionState"]
+__all__ = [
+    "REACTIONS",
+    "AiModel",
+    "Alias",
+    "Dialect",
+    "Door",
+    "FallbackTarget",
+    "ModelPrice",
+    "PriceRow",
+    "Provider",
+    "ProviderKey",
+    "Service",
+    "ServiceVersion",
+    "VersionState",
+    "WithheldModel",
+]

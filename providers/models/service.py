@@ -86,6 +86,12 @@ class ServiceVersion(models.Model):
     upstream_url = models.CharField(_("upstream"), max_length=300, blank=True)
     # AI: what callers may name in "model".
     ai_models = models.ManyToManyField(AiModel, related_name="versions", blank=True, verbose_name=_("models"))
+    # Refuse a call with a parameter that its model cannot take, instead of dropping it and saying so.
+    strict = models.BooleanField(
+        _("strict"),
+        default=False,
+        help_text=_("Refuses a call with a parameter that the model cannot take; else it is dropped and named."),
+    )
     published_at = models.DateTimeField(_("published"), null=True, blank=True, editable=False)
     deprecated_at = models.DateTimeField(_("deprecated"), null=True, blank=True, editable=False)
     retired_at = models.DateTimeField(_("retired"), null=True, blank=True, editable=False)

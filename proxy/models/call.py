@@ -60,7 +60,12 @@ class Call(models.Model):
     cached_tokens = models.BigIntegerField(_("of these cached"), default=0)
     output_tokens = models.BigIntegerField(_("output tokens"), default=0)
     usage_source = models.CharField(_("usage"), max_length=8, choices=UsageSource, blank=True)
-    cost_nano = models.BigIntegerField(_("cost"), default=0)
+    # Counts by ledger class, without those that are 0; {} when no token was counted.
+    usage = models.JSONField(_("usage by class"), default=dict)
+    # What the provider asks for the attempt that answered; null is not known, never 0.
+    cost_nano = models.BigIntegerField(_("cost"), null=True, default=0)
+    # Of attempts that failed: the operator's cost alone.
+    failed_cost_nano = models.BigIntegerField(_("cost of failed attempts"), default=0)
     revenue_nano = models.BigIntegerField(_("price"), default=0)
     currency = models.CharField(_("currency"), max_length=3, blank=True)
     duration_ms = models.PositiveIntegerField(_("duration"), default=0)
@@ -69,6 +74,10 @@ class Call(models.Model):
     # [[allowance, charged, actual], …] for an admitted call; what was asked for ({"units": {meter: n}, …}) for a refused one.
     charges = models.JSONField(_("charges"), default=list)
     asked = models.JSONField(_("asked for"), default=dict)
+    # [{"provider", "key", "model", "status", "ms", "at", "why"}, …] in their order, where there was more than one or one failed.
+    attempts = models.JSONField(_("attempts"), default=list)
+    # What translation lost or changed: {"dropped": […], "clamped": […], "emulated": […], "estimated": […]}.
+    report = models.JSONField(_("translation"), default=dict)
 
     objects = CallQuerySet.as_manager()
 

@@ -265,7 +265,7 @@ class ProxyView(APIView):
     async def _models(self, way: Way, progress: Progress) -> None:
         models = routing.visible_models(self._ports.directory.catalogue, _known(progress))
         listed = [
-            {"id": model.name, "object": "model", "created": 0, "owned_by": model.provider_name}
+            {"id": model.name, "object": "model", "created": 0, "owned_by": model.provider.name}
             for model in sorted(models, key=lambda each: each.name)
         ]
         if not way.route.rest:

@@ -22,6 +22,7 @@ SUMMED = [
     "request_bytes",
     "response_bytes",
     "cost_nano",
+    "failed_cost_nano",
     "revenue_nano",
 ]
 
@@ -63,7 +64,8 @@ def many_calls() -> None:
             usage_source=random.choice(["", "provider", "own", "mixed"]),
             duration_ms=random.randrange(100_000),
             currency="USD",
-            **{name: random.randrange(10**6) for name in SUMMED},
+            **{name: random.randrange(10**6) for name in SUMMED}
+            | ({"cost_nano": None} if random.randrange(5) == 0 else {}),
         )
 
 
@@ -76,7 +78,7 @@ def test_each_size_sums_up_to_all_calls(size: str) -> None:
     rolled = list(CallRollup.objects.filter(size=size))
 
     for name in SUMMED:
-        assert sum(getattr(row, name) for row in rolled) == sum(getattr(call, name) for call in calls)
+        assert sum(getattr(row, name) for row in rolled) == sum(getattr(call, name) or 0 for call in calls)
     statuses = Counter(call.status for call in calls)
     assert {name: sum(getattr(row, name) for row in rolled) for name in ("calls", *rollups._COUNTED)} == {
         "calls": len(calls),
@@ -91,6 +93,7 @@ def test_each_size_sums_up_to_all_calls(size: str) -> None:
         "refused_payment_method": sum(call.slug == "payment-declined" for call in calls),
         "incomplete": statuses[499] + statuses[500],
         "estimated": sum(call.usage_source in {"own", "mixed"} for call in calls),
+        "cost_unknown": sum(call.cost_nano is None for call in calls),
     }
     latency: list[int] = []
     for row in rolled:

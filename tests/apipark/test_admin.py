@@ -33,7 +33,7 @@ from billing.models import (
     PlanVersion,
     Subscription,
 )
-from providers import secrets
+from providers import price_book, secrets
 from providers.models import AiModel, ModelPrice, Provider, ProviderKey, Service, ServiceVersion, VersionState
 from proxy.models import Call, DeadLetter, Spool, TouchedMinute
 from teams.models import ApiKey, Application, AuditEvent, Team, User
@@ -66,7 +66,9 @@ def key() -> ProviderKey:
 
 
 def a_provider_key(**fields: Any) -> ProviderKey:
-    provider = Provider.objects.create(name=f"Provider {uuid.uuid4()}", base_url="https://192.0.43.8/v1")
+    provider = Provider.objects.create(
+        name=f"Provider {uuid.uuid4()}", slug=uuid.uuid4().hex, base_url="https://192.0.43.8/v1"
+    )
     key = ProviderKey(provider=provider, name="main", **fields)
     secrets.store(key, "sk-0123456789")
     return key
@@ -123,8 +125,7 @@ def everything(operator: User) -> list[Model]:
     api_key = ApiKeyFactory.create(application__team=membership.team)
     provider_key = a_provider_key()
     model = AiModel.objects.create(provider=provider_key.provider, name="m", upstream_name="m")
-    price = {"input_nano": 150_000_000, "cached_input_nano": 0, "output_nano": 600_000_000}
-    model_price = ModelPrice.objects.create(model=model, **price)
+    model_price = price_book.add(model, {"input_text": 150_000_000, "cache_read": 0, "output_text": 600_000_000})
     service_version = a_version()
     plan_version = PlanVersionFactory.create()
     Limit.objects.get_or_create(version=plan_version, meter="calls", period="month", defaults={"included": 10})
@@ -470,7 +471,7 @@ def test_provider_key_is_sealed_and_its_secret_appears_nowhere(
     client: Client, operator: User, key: ProviderKey
 ) -> None:
     secret = "sk-very-secret-9876"
-    answers = {"provider": key.provider_id, "name": "second", "secret": secret, "priority": 1}
+    answers = {"provider": key.provider_id, "name": "second", "secret": secret, "priority": 1, "weight": 100}
 
     client.post(reverse("admin:providers_providerkey_add"), answers)
 
@@ -490,7 +491,7 @@ def test_provider_key_verbs(client: Client, operator: User, key: ProviderKey) ->
     enabled = ProviderKey.objects.get(pk=key.pk).state
     do(client, key, "replace_secret", secret="sk-another-4321")
 
-    assert (disabled, enabled) == (ProviderKey.State.OFF, ProviderKey.State.ACTIVE)
+    assert (disabled, enabled) == (ProviderKey.State.DISABLED, ProviderKey.State.ACTIVE)
     assert secrets.reveal(ProviderKey.objects.get(pk=key.pk)) == "sk-another-4321"
     assert Change.objects.filter(kind="catalogue").count() == 3
     assert "sk-another-4321" not in str(list(AuditEvent.objects.values_list("before", "after")))
@@ -499,14 +500,14 @@ def test_provider_key_verbs(client: Client, operator: User, key: ProviderKey) ->
 def test_provider_that_moves_to_another_host_parts_from_its_keys(
     client: Client, operator: User, key: ProviderKey
 ) -> None:
-    form = {"name": "P", "base_url": "https://192.0.43.9/v1", "dialect": "openai", "state": "on"}
+    form = {"name": "P", "slug": "p", "base_url": "https://192.0.43.9/v1", "dialect": "openai", "state": "on"}
     inlines = {"keys-TOTAL_FORMS": 0, "keys-INITIAL_FORMS": 0}
 
     client.post(reverse("admin:providers_provider_change", args=[key.provider_id]), form | inlines)
 
     key.refresh_from_db()
     assert key.provider.base_url == "https://192.0.43.9/v1"
-    assert key.state == ProviderKey.State.OFF
+    assert key.state == ProviderKey.State.DISABLED
 
 
 @pytest.mark.parametrize(
@@ -560,9 +561,9 @@ def test_published_version_cannot_be_edited(client: Client, operator: User) -> N
 
 def test_price_is_appended_and_never_changed(client: Client, operator: User, key: ProviderKey) -> None:
     model = AiModel.objects.create(provider=key.provider, name="m", upstream_name="m")
-    price = ModelPrice.objects.create(model=model, input_nano=1, cached_input_nano=1, output_nano=1)
+    price = price_book.add(model, {"input_text": 1, "output_text": 1})
     form = {"name": "m", "provider": key.provider_id, "upstream_name": "m", "kind": "chat", "state": "on"}
-    row = {"currency": "USD", "input_nano": "0.15", "cached_input_nano": "0.075", "output_nano": "0.6"}
+    row = {"currency": "USD", "input": "0.15", "cached_input": "0.075", "output": "0.6"}
     when = {"effective_from_0": "2030-01-01", "effective_from_1": "00:00"}
     new = {f"prices-0-{name}": value for name, value in (row | when).items()}
     managed = {
@@ -574,9 +575,9 @@ def test_price_is_appended_and_never_changed(client: Client, operator: User, key
 
     client.post(reverse("admin:providers_aimodel_change", args=[model.pk]), form | new | managed)
 
-    assert ModelPrice.objects.get(pk=price.pk).input_nano == 1
+    assert price.amounts() == {"input_text": 1, "output_text": 1}
     added = ModelPrice.objects.exclude(pk=price.pk).get()
-    assert (added.input_nano, added.cached_input_nano, added.output_nano) == (150_000_000, 75_000_000, 600_000_000)
+    assert added.amounts() == {"input_text": 150_000_000, "cache_read": 75_000_000, "output_text": 600_000_000}
     assert Change.objects.filter(kind="catalogue").exists()
 
 
@@ -727,7 +728,7 @@ def test_home_says_what_needs_the_operator(client: Client, operator: User, setti
     heartbeats.touch(tmp_path, "beat")
     heartbeats.touch(tmp_path, "shipper", lag_s=42.0)
     key = a_provider_key()
-    ProviderKey.objects.update(state=ProviderKey.State.REFUSED, state_reason="401")
+    ProviderKey.objects.update(state=ProviderKey.State.INVALID, state_reason="401")
     an_invoice(SubscriptionFactory.create())
     waiting = SubscriptionFactory.create(approval=Subscription.Approval.WAITING)
     TouchedMinute.objects.create(minute=clock.now() - timedelta(hours=1))

@@ -7,16 +7,19 @@ from apipark import clock
 from apipark.models import Change
 from billing import plans
 from billing.models import PlanVersion
-from providers.models import AiModel, ModelPrice, Provider, ServiceVersion
+from providers import price_book
+from providers.models import AiModel, Provider, ServiceVersion
 from tests.billing.factories import PlanFactory, PlanVersionFactory, ServiceFactory
 
 pytestmark = pytest.mark.django_db
 
 
 def a_model(currency: str) -> AiModel:
-    provider = Provider.objects.create(name=f"P {currency}", base_url="https://models.example/v1")
+    provider = Provider.objects.create(
+        name=f"P {currency}", slug=currency.lower(), base_url="https://models.example/v1"
+    )
     model = AiModel.objects.create(provider=provider, name=f"m-{currency}", upstream_name="m")
-    ModelPrice.objects.create(model=model, currency=currency, input_nano=1, cached_input_nano=1, output_nano=1)
+    price_book.add(model, {"input_text": 1, "output_text": 1}, currency=currency)
     return model
 
 

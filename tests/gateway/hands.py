@@ -16,8 +16,8 @@ from apipark import clock, parts, valkey
 from billing import leases, plans, subscriptions
 from billing.contracts import terms_of
 from billing.models import Allowance, Lease, Limit, Plan, PlanVersion, Subscription
-from providers import lifecycle, secrets
-from providers.models import AiModel, ModelPrice, Provider, ProviderKey, Service, ServiceVersion
+from providers import lifecycle, price_book, secrets
+from providers.models import AiModel, Provider, ProviderKey, Service, ServiceVersion
 from proxy.models import Call, DeadLetter, Spool
 from teams import applications, keys, suspension
 from teams.models import ApiKey, Application, Team
@@ -39,15 +39,13 @@ def commands(port: int) -> dict[str, list[str]]:
 def catalogue(upstream: str) -> None:
     """A publisher with one model at that address."""
     team = Team.objects.create(name="Publisher", slug="publisher")
-    provider = Provider.objects.create(name="Fake", base_url=f"http://{upstream}/v1")
+    provider = Provider.objects.create(name="Fake", slug="fake", base_url=f"http://{upstream}/v1")
     key = ProviderKey(provider=provider, name="Fake")
     secrets.store(key, "provider-secret")
     key.save()
     model = AiModel.objects.create(provider=provider, name="fake-chat", upstream_name="upstream-chat")
     since = clock.now() - timedelta(days=1)
-    ModelPrice.objects.create(
-        model=model, effective_from=since, input_nano=INPUT_NANO, cached_input_nano=INPUT_NANO, output_nano=OUTPUT_NANO
-    )
+    price_book.add(model, {"input_text": INPUT_NANO, "output_text": OUTPUT_NANO}, effective_from=since)
     service = Service.objects.create(team=team, slug="models", name="Models", kind=Service.Kind.AI)
     version = ServiceVersion.objects.create(service=service, number=1)
     version.ai_models.add(model)

@@ -19,6 +19,7 @@ class ProviderFactory(DjangoModelFactory[Provider]):
         model = Provider
 
     name = factory.Sequence(lambda n: f"Provider {n}")
+    slug = factory.Sequence(lambda n: f"provider-{n}")
     base_url = "https://192.0.43.8/v1"
 
 

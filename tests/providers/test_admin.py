@@ -71,7 +71,7 @@ def test_test_that_fails_is_an_error_kept_and_shown(client: Client, operator: Us
     assert level == "error"
     assert "the provider does not know this key (401)" in text
     assert SECRET not in page.content.decode()
-    assert ProviderKey.objects.get().state == ProviderKey.State.REFUSED
+    assert ProviderKey.objects.get().state == ProviderKey.State.INVALID
     assert "Failed" in page.content.decode()
     home = client.get(reverse("admin:index"))
     assert [need.title for need in home.context["needs"] if need.icon == "key-round"] == [
@@ -153,7 +153,7 @@ def test_state_in_a_forged_form_changes_nothing(client: Client, operator: User) 
 
 @pytest.mark.parametrize("secret", ["sk 1", "sk-ключ"])
 def test_secret_that_fits_no_header_is_told_in_the_form(client: Client, operator: User, secret: str) -> None:
-    form = {"provider": ProviderFactory.create().pk, "name": "k", "priority": 1, "secret": secret}
+    form = {"provider": ProviderFactory.create().pk, "name": "k", "priority": 1, "weight": 100, "secret": secret}
 
     page = client.post(reverse("admin:providers_providerkey_add"), form)
 

@@ -44,7 +44,7 @@ def test_services_are_searched_by_model_kind_and_category(client: Client) -> Non
     ai = published(name="Models", kind=Service.Kind.AI, category="Language")
     rest = published(name="Weather", summary="Rain and sun", category="Geo")
     model = AiModel.objects.create(
-        provider=Provider.objects.create(name="P", base_url="https://example.org/v1"),
+        provider=Provider.objects.create(name="P", slug="p", base_url="https://example.org/v1"),
         name="gpt-nano",
         upstream_name="gpt-nano",
     )

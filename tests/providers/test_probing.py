@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 MODELS = answer(json.dumps({"object": "list", "data": [{"id": "gpt-nano"}, {"id": "gpt-large"}]}).encode())
 REFUSAL = answer(b'{"error": {"message": "Incorrect API key provided."}}', 401)
-ACTIVE, REFUSED, OFF = ProviderKey.State.ACTIVE, ProviderKey.State.REFUSED, ProviderKey.State.OFF
+ACTIVE, REFUSED, OFF = ProviderKey.State.ACTIVE, ProviderKey.State.INVALID, ProviderKey.State.DISABLED
 
 
 def keyed(listed: bytes = MODELS) -> Speak:

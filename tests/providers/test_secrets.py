@@ -54,7 +54,7 @@ def test_secret_that_fits_no_header_is_refused(secret: str) -> None:
 
 
 def test_replaced_secret_forgets_what_was_learned_with_the_old_one() -> None:
-    key = ProviderKeyFactory.create(state=ProviderKey.State.REFUSED, probe_trouble="no", probe_models=3)
+    key = ProviderKeyFactory.create(state=ProviderKey.State.INVALID, probe_trouble="no", probe_models=3)
 
     secrets.replace(key, "sk-another", actor=None, reason="leaked")
 
@@ -68,20 +68,20 @@ def test_replaced_secret_forgets_what_was_learned_with_the_old_one() -> None:
 def test_keys_part_from_a_host_one_event_each() -> None:
     provider = ProviderFactory.create()
     ProviderKeyFactory.create(provider=provider)
-    ProviderKeyFactory.create(provider=provider, state=ProviderKey.State.REFUSED)
-    ProviderKeyFactory.create(provider=provider, state=ProviderKey.State.OFF)
+    ProviderKeyFactory.create(provider=provider, state=ProviderKey.State.INVALID)
+    ProviderKeyFactory.create(provider=provider, state=ProviderKey.State.DISABLED)
 
     assert secrets.part_from_host(provider, actor=None) == 2
 
-    assert set(provider.keys.values_list("state", flat=True)) == {ProviderKey.State.OFF}
+    assert set(provider.keys.values_list("state", flat=True)) == {ProviderKey.State.DISABLED}
     assert AuditEvent.objects.filter(action="providerkey.disabled").count() == 2
 
 
 def test_key_of_another_host_is_not_enabled() -> None:
-    key = ProviderKeyFactory.create(state=ProviderKey.State.OFF)
+    key = ProviderKeyFactory.create(state=ProviderKey.State.DISABLED)
     Provider.objects.update(base_url="https://192.0.43.9/v1")
 
     with pytest.raises(ValidationError, match="another host"):
         secrets.enable(key, actor=None, reason="x")
 
-    assert again(key).state == ProviderKey.State.OFF
+    assert again(key).state == ProviderKey.State.DISABLED
