@@ -34,6 +34,8 @@ class Outline:
     input_expected: int = 0
     # The parsed body, for `read`.
     content: dict[str, Any] = field(default_factory=dict)
+    # The stream shall be one JSON array, of type application/json (Gemini without `alt=sse`).
+    array: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ class Asked:
     input_estimate: int = 0
     # The request, where an answer repeats parts of it (Responses).
     chat: Chat | None = None
+    # As Outline's.
+    array: bool = False
 
 
 @dataclass(slots=True)

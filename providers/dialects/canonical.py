@@ -221,10 +221,10 @@ class Chat:
 
 # Canonical names of plain parameters, with what happens when an upstream lacks one. Refused is what would change the answer
 # or what a provider must keep: `stored` is an answer to be fetched later (`store` of a chat is for its own statistics),
-# `prompt` a template kept there, `item_references` ids of items kept there.
+# `prompt` a template kept there, `item_references` ids of items kept there, `cached_content` turns kept there (Gemini).
 REFUSED: Final = frozenset({
     "n", "logprobs", "top_logprobs", "previous_response_id", "conversation", "background", "stored", "prompt",
-    "item_references",
+    "item_references", "cached_content",
 })  # fmt: skip
 DROPPED: Final = frozenset({
     "temperature", "top_p", "top_k", "min_p", "seed", "frequency_penalty", "presence_penalty", "repetition_penalty",

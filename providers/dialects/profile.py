@@ -89,6 +89,8 @@ class ModelFacts:
     # How Anthropic's and Gemini's models are told to think.
     thinking: Literal["", "budget", "level", "adaptive"] = ""
     chat_tools: Literal["yes", "effort-none", "responses-only"] = "yes"
+    # Gemini before 2.5: schemas in Google's subset of OpenAPI instead of JSON Schema (T18).
+    openapi_schemas: bool = False
 
 
 UNKNOWN: Final = Profile("custom", "Custom")
