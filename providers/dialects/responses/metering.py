@@ -1,0 +1,178 @@
+"""Usage read beside the bytes of a response that is passed through, and a proper end where a cap is met.
+
+Only whole events are passed on: what is added at a cap then never lands in the middle of one.
+"""
+
+from typing import Any, Final
+
+import orjson
+
+from providers.dialects.base import Outline, Shown, Target
+from providers.dialects.canonical import Stop
+from providers.dialects.estimate import tokens_of
+from providers.dialects.responses import errors, response
+from providers.dialects.responses import usage as counts
+from providers.dialects.responses.transcript import KINDS, OpenItem, Piece, Transcript
+from providers.dialects.sse import Events
+from providers.dialects.usage import Usage, count
+
+# Of an answer that is read for its usage, and of a stream's texts that are kept for its end at a cap; beyond it the usage
+# is estimated, and the texts are cut short in the last event alone.
+_MOST_KEPT: Final = 8 * 1024 * 1024
+# Shorter texts hold no dense run, and most are plain: their bytes are added up unrounded.
+_SHORT: Final = 24
+_KINDS: Final = {form.delta: kind for kind, form in KINDS.items()}
+_WHOLE: Final = frozenset({"response.completed", "response.incomplete"})
+
+
+class AnswerMeter:
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self.usage: Usage | None = None
+        self.output_seen = 0
+        self.complete = False
+        self.failed = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        self._size += len(chunk)
+        if self._size <= _MOST_KEPT:
+            self._chunks.append(chunk)
+        return chunk
+
+    def close(self) -> bytes:
+        body, self._chunks = b"".join(self._chunks), []
+        self.output_seen = tokens_of(body)
+        if self._size > _MOST_KEPT:
+            self.complete = True
+            return b""
+        try:
+            content = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return b""
+        if isinstance(content, dict):
+            self.complete = True
+            self.failed = content.get("status") == "failed"
+            self.usage = counts.read(content, self._target.profile)
+            self.output_seen = tokens_of(orjson.dumps(content.get("output")))
+        return b""
+
+    def stop_at_cap(self, problem: dict[str, Any]) -> bytes:  # noqa: ARG002  # an answer in one piece has no place for it
+        return b""
+
+    def error(self, shown: Shown) -> bytes:  # noqa: ARG002  # nor for this
+        return b""
+
+
+class StreamMeter:
+    def __init__(self, outline: Outline, target: Target) -> None:
+        self._outline = outline
+        self._target = target
+        self._sse = Events()
+        self._held = b""
+        self._transcript = Transcript()
+        self._response: dict[str, Any] = {}
+        self._kept = 0
+        # In 1/42 tokens: see estimate.py.
+        self._weight = 0
+        self.usage: Usage | None = None
+        self.output_seen = 0
+        self.complete = False
+        self.failed = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        for _name, data in self._sse.feed(chunk):
+            self._read(data)
+        data = self._held + chunk
+        end = _end_of_events(data)
+        self._held = data[end:]
+        return data[:end]
+
+    def close(self) -> bytes:
+        for _name, data in self._sse.close():
+            self._read(data)
+        rest, self._held = self._held, b""
+        return rest
+
+    def stop_at_cap(self, problem: dict[str, Any]) -> bytes:
+        self._held = b""
+        usage = self.usage or Usage(input_text=self._outline.input_expected, output_text=self.output_seen, source="own")
+        told = self._transcript.close("incomplete")
+        whole = response.ended(self._response, Stop("length"), self._transcript.output(), usage)
+        return told + self._transcript.event("response.incomplete", {"response": {**whole, "problem": problem}})
+
+    def error(self, shown: Shown) -> bytes:
+        self._held = b""
+        return self._transcript.event("error", errors.in_stream(shown))
+
+    # What passes -----------------------------------------------------------------------------------------------------
+    def _read(self, data: bytes) -> None:
+        try:
+            event = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return
+        if not isinstance(event, dict):
+            return
+        number = count(event.get("sequence_number"))
+        self._transcript.sequence = self._transcript.sequence + 1 if number is None else number + 1
+        kind = event.get("type")
+        if not isinstance(kind, str):
+            self.failed = self.failed or bool(event.get("error"))
+        elif kind in _KINDS:
+            self._delta(event, _KINDS[kind])
+        elif isinstance(event.get("response"), dict):
+            self._lifecycle(kind, event["response"])
+        elif kind == "error":
+            self.failed, self.complete = True, False
+        elif isinstance(event.get("item"), dict):
+            self._item(event, event["item"], done=kind == "response.output_item.done")
+
+    def _lifecycle(self, kind: str, told: dict[str, Any]) -> None:
+        self._response = told
+        self.usage = counts.read(told, self._target.profile) or self.usage
+        self.failed = self.failed or kind == "response.failed"
+        self.complete = kind in _WHOLE and not self.failed
+
+    def _delta(self, event: dict[str, Any], kind: str) -> None:
+        text = event.get("delta")
+        if not isinstance(text, str):
+            return
+        size = len(text)
+        if size < _SHORT and text.isascii():
+            self._weight += 14 * size
+        else:
+            self._weight += 42 * tokens_of(text.encode("utf-8", "surrogatepass"))
+        self.output_seen = -(-self._weight // 42)
+        self._kept += size
+        if self._kept <= _MOST_KEPT:
+            self._piece(event, kind).texts.append(text)
+
+    def _piece(self, event: dict[str, Any], kind: str) -> Piece:
+        item = self._transcript.items.get(_place(event, "output_index"))
+        if item is None:
+            item = self._item(event, {"id": event.get("item_id")}, done=False)
+        index = KINDS[kind].index
+        number = _place(event, index) if index else 0
+        for piece in item.pieces:
+            if piece.number == number and KINDS[piece.kind].holder == KINDS[kind].holder:
+                return piece
+        piece = Piece(kind, item, number)
+        item.pieces.append(piece)
+        return piece
+
+    def _item(self, event: dict[str, Any], content: dict[str, Any], *, done: bool) -> OpenItem:
+        item = OpenItem(_place(event, "output_index"), content, open=not done)
+        self._transcript.items[item.number] = item
+        return item
+
+
+def _place(event: dict[str, Any], name: str) -> int:
+    value = event.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def _end_of_events(data: bytes) -> int:
+    """Where the last whole event ends: after its blank line."""
+    ends = [data.rfind(blank) + len(blank) for blank in (b"\n\n", b"\r\n\r\n", b"\r\r") if blank in data]
+    return max(ends, default=0)
