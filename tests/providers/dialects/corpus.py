@@ -115,7 +115,7 @@ def _model(path: str, body: dict[str, Any]) -> str:
 
 
 # How a vendor of the corpus counts, where it is not the way of its dialect: names in usage_rules.RULES.
-_RULES: Final[dict[str, str]] = {}
+_RULES: Final = {"xai": "xai", "google": "google", "perplexity": "perplexity"}
 
 
 def target(exchange: Exchange) -> Target:

@@ -12,8 +12,8 @@ from tests.providers.dialects import frames
 from tests.providers.dialects.corpus import Exchange
 
 Counts = dict[str, int]
-# Vendors that leave reasoning out of completion_tokens.
-_REASONING_OUTSIDE: Final = frozenset({"xai", "perplexity", "google"})
+# Vendors that leave reasoning out of completion_tokens, and hold it in total_tokens.
+_REASONING_OUTSIDE: Final = frozenset({"xai", "google"})
 # Classes that tests compare; other units are not stated by all.
 COMPARED: Final = (
     "input_text", "input_audio", "input_image", "input_video", "input_tool", "cache_read", "cache_read_audio",
@@ -103,11 +103,15 @@ def _openai(usage: Mapping[str, Any], vendor: str) -> Counts:
     if vendor in _REASONING_OUTSIDE:
         completion += usage["total_tokens"] - prompt - completion
         reasoning = completion - usage.get("completion_tokens", 0)
+    if vendor == "perplexity":
+        reasoning = usage.get("reasoning_tokens", 0)
+        completion += reasoning
     reasoning = min(reasoning, completion)
     kinds = {f"input_{kind}": ins.get(f"{kind}_tokens") or 0 for kind in ("audio", "image", "video")}
     made = {f"output_{kind}": outs.get(f"{kind}_tokens") or 0 for kind in ("audio", "image")}
     return {
         "input_text": prompt - cached - written - sum(kinds.values()),
+        "input_tool": usage.get("citation_tokens", 0),
         "cache_read": cached,
         "cache_write": written,
         "output_text": completion - reasoning - sum(made.values()),
