@@ -52,6 +52,8 @@ class Profile:
     # Where else it takes reasoning back: reasoning_content, reasoning, reasoning_details, thinking (Mistral's parts),
     # extra_content (Google's signatures). A signature of the very model goes back in any case.
     reasoning_fields: frozenset[str] = frozenset()
+    # Takes images and videos by their address; else their bytes only.
+    media_urls: bool = True
     # How it takes documents; Mistral takes a `document_url`, which may be an address.
     document_part: Literal["file", "document_url"] = "file"
     seed_field: str = "seed"
