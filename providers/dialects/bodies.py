@@ -46,6 +46,20 @@ def replaced(body: bytes, changes: dict[tuple[str, ...], bytes]) -> bytes:
     return body
 
 
+def removed(body: bytes, name: str) -> bytes:
+    """Without that member of the outermost object, and every other byte as it was."""
+    members = _members(body, 0)
+    place = next((at for at, (member, _) in enumerate(members) if member == name), None)
+    if place is None:
+        return body
+    ends = [body.index(b"{"), *(end for _, (_, end) in members)]
+    if place + 1 < len(members):
+        # With the comma behind it, else with the one before.
+        start = ends[0] + 1 if place == 0 else body.index(b",", ends[place]) + 1
+        return body[:start] + body[body.index(b",", ends[place + 1]) + 1 :]
+    return body[: ends[place] + (place == 0)] + body[ends[place + 1] :]
+
+
 def _set(body: bytes, at: int, path: tuple[str, ...], value: bytes) -> bytes:
     """`at` is the offset of an object's opening brace, or of blanks before it."""
     name, *rest = path

@@ -2,7 +2,15 @@
 
 from typing import Final
 
+from providers.dialects.anthropic.codec import CODEC as ANTHROPIC
 from providers.dialects.base import CallerDialect, UpstreamDialect
+from providers.dialects.gemini.codec import CODEC as GEMINI
 
-CALLERS: Final[dict[str, CallerDialect]] = {}
-UPSTREAMS: Final[dict[str, UpstreamDialect]] = {}
+CALLERS: Final[dict[str, CallerDialect]] = {
+    "anthropic": ANTHROPIC,
+    "gemini": GEMINI,
+}
+UPSTREAMS: Final[dict[str, UpstreamDialect]] = {
+    "anthropic": ANTHROPIC,
+    "gemini": GEMINI,
+}
