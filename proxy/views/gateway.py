@@ -45,6 +45,10 @@ _REFUSAL_LIFE_S: Final = 1.0
 _MOST_ADMISSIONS: Final = 100_000
 
 
+# A key, and all that `decide` is asked about: the services that offer a model may change under the same consumer.
+_Asked = tuple[bytes, int | None, tuple[int, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     body_bytes: int
@@ -101,7 +105,7 @@ class ProxyView(APIView):
         # Made once; they keep no state of a call.
         self._authentication = KeyAuthentication()
         self._permissions = (AddressAllowed(), NotSuspended())
-        self._admissions: dict[tuple[bytes, int], tuple[Consumer, int, Verdict]] = {}
+        self._admissions: dict[_Asked, tuple[Consumer, int, Verdict]] = {}
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # noqa: ARG002
         """As a URLconf reaches it: the gateway needs the loop and the memory of its own server."""
@@ -192,7 +196,7 @@ class ProxyView(APIView):
         """Decided in memory; before it refuses, on facts that are at most a second old."""
         consumer, time_us = _known(progress), way.call.time_us
         # An admission holds until its own `until` or until anything of its consumer changed, which makes a new one.
-        wanted = (way.digests[0], model_id or -service_ids[0] if service_ids else 0)
+        wanted = (way.digests[0], model_id, tuple(service_ids))
         known = self._admissions.get(wanted)
         if known is not None and known[0] is consumer:
             if time_us < known[1]:
@@ -222,7 +226,7 @@ class ProxyView(APIView):
         progress.consumer = again
         return again
 
-    def _remember(self, wanted: tuple[bytes, int], consumer: Consumer, verdict: Verdict) -> None:
+    def _remember(self, wanted: _Asked, consumer: Consumer, verdict: Verdict) -> None:
         if isinstance(verdict.answer, Refuse) or verdict.model_missing:
             return
         if len(self._admissions) >= _MOST_ADMISSIONS:

@@ -1,6 +1,6 @@
 """What an operator does, and what the database says, in a process beside the gateway; served as `tests.journeys.hands` is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -52,15 +52,17 @@ def catalogue(upstream: str) -> None:
     lifecycle.publish(version, actor=None)
 
 
-def story(name: str, upstream: str, limits: dict[str, int], **terms: Any) -> dict[str, Any]:
-    """A team with a key, a REST service of its own at that upstream, and a plan for it and the models."""
+def story(
+    name: str, upstream: str, limits: dict[str, int], ai_services: Sequence[str] = ("models",), **terms: Any
+) -> dict[str, Any]:
+    """A team with a key, a REST service of its own at that upstream, and a plan for it and the AI services."""
     publisher = Team.objects.get(slug="publisher")
     service = Service.objects.create(team=publisher, slug=name, name=name, kind=Service.Kind.REST)
     lifecycle.publish(
         ServiceVersion.objects.create(service=service, number=1, upstream_url=f"http://{upstream}/{name}"), actor=None
     )
     plan = Plan.objects.create(publisher=publisher, slug=name, name=name)
-    plan.services.set([service, Service.objects.get(slug="models")])
+    plan.services.set([service, *Service.objects.filter(slug__in=ai_services)])
     version = PlanVersion.objects.create(plan=plan, number=1, **terms)
     for meter, included in limits.items():
         Limit.objects.create(version=version, meter=meter, included=included)
@@ -70,6 +72,25 @@ def story(name: str, upstream: str, limits: dict[str, int], **terms: Any) -> dic
     issued = keys.issue(application, name="First", actor=None)
     subscriptions.subscribe(team, version, actor=None)
     return {"name": name, "application": application.pk, "team": team.pk, "secret": issued.secret, "limits": limits}
+
+
+def ai_service(name: str) -> None:
+    """One more that offers the model."""
+    publisher = Team.objects.get(slug="publisher")
+    service = Service.objects.create(team=publisher, slug=name, name=name, kind=Service.Kind.AI)
+    version = ServiceVersion.objects.create(service=service, number=1)
+    version.ai_models.add(AiModel.objects.get(name="fake-chat"))
+    lifecycle.publish(version, actor=None)
+
+
+def retire(name: str) -> None:
+    lifecycle.retire(ServiceVersion.objects.get(service__slug=name), actor=None)
+
+
+def join(application: int, plan: str) -> None:
+    """The application's team takes a further plan, that of another story."""
+    team = Application.objects.get(pk=application).team
+    subscriptions.subscribe(team, PlanVersion.objects.get(plan__slug=plan), actor=None)
 
 
 def another_key(application: int) -> str:
@@ -174,6 +195,9 @@ if __name__ == "__main__":
                 commands,
                 catalogue,
                 story,
+                ai_service,
+                retire,
+                join,
                 another_key,
                 change,
                 books,
