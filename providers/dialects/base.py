@@ -141,13 +141,23 @@ class StreamWriter(Protocol):
 class Meter(Protocol):
     """Reads usage beside the bytes of an answer that is passed through, and changes nothing but what it must hide."""
 
-    usage: Usage | None
-    # Tokens of output seen, by the rule of estimate.py: for answers without usage.
-    output_seen: int
-    # Whether what came is a whole answer.
-    complete: bool
-    # The provider reported an error within the stream.
-    failed: bool
+    @property
+    def usage(self) -> Usage | None: ...
+
+    @property
+    def output_seen(self) -> int:
+        """Tokens, by the rule of estimate.py: for answers without usage."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether what came is a whole answer."""
+        ...
+
+    @property
+    def failed(self) -> bool:
+        """The provider reported an error within the stream."""
+        ...
 
     def feed(self, chunk: bytes) -> bytes: ...
 
