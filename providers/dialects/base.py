@@ -171,7 +171,8 @@ class Meter(Protocol):
 
 
 class UpstreamDialect(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def wanted_media(self, chat: Chat, target: Target) -> list[str]:
         """URLs that must be fetched and given to `write_request`, since the upstream takes bytes only."""
@@ -193,8 +194,10 @@ class UpstreamDialect(Protocol):
 
 
 class CallerDialect(UpstreamDialect, Protocol):
-    # Every 10 s without output (T27).
-    keep_alive: bytes
+    @property
+    def keep_alive(self) -> bytes:
+        """Sent every 10 s without output (T27)."""
+        ...
 
     def outline(self, path: str, body: bytes) -> Outline:
         """Cheap: what pass-through needs. Raises BadRequest. `path` is the caller's, below /v1 or /v1beta."""
