@@ -4,7 +4,7 @@ Callers speak OpenAI chat, Responses, Anthropic and Gemini (`CallerDialect`); up
 translated call is a reader of one and a writer of another with the canonical form between; pairs are never coded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -32,6 +32,8 @@ class Outline:
     # No tokenizer makes more than one token of a byte.
     input_bound: int = 0
     input_expected: int = 0
+    # Ids of state kept at a provider that the request names: a response before, a file, cached content.
+    kept_ids: tuple[str, ...] = ()
     # The parsed body, for `read`.
     content: dict[str, Any] = field(default_factory=dict)
     # The stream shall be one JSON array, of type application/json (Gemini without `alt=sse`).
@@ -110,6 +112,17 @@ class Shown:
     type: str = ""
     problem: dict[str, Any] | None = None
     retry_after_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model as a list of models tells of it."""
+
+    name: str
+    provider: str
+    context_tokens: int | None
+    max_output_tokens: int | None
+    kind: str
 
 
 class StreamReader(Protocol):
@@ -196,7 +209,7 @@ class UpstreamDialect(Protocol):
 class CallerDialect(UpstreamDialect, Protocol):
     @property
     def keep_alive(self) -> bytes:
-        """Sent every 10 s without output (T27)."""
+        """Every 10 s without output (T27)."""
         ...
 
     def outline(self, path: str, body: bytes) -> Outline:
@@ -217,9 +230,23 @@ class CallerDialect(UpstreamDialect, Protocol):
         """For pass-through: the body with these places changed and every other byte as it was."""
         ...
 
+    def passed_path(self, path: str, outline: Outline, target: Target) -> str:
+        """For pass-through: where the caller's request goes below the provider's base URL."""
+        ...
+
     def answer_meter(self, target: Target) -> Meter: ...
 
     def stream_meter(self, outline: Outline, target: Target) -> Meter: ...
+
+    def list_models(self, models: Sequence[ListedModel], query: Mapping[str, list[str]]) -> bytes:
+        """All that this caller may call, by name; `query` may ask for a page. Raises BadRequest."""
+        ...
+
+    def one_model(self, model: ListedModel) -> bytes: ...
+
+    def write_count(self, input_tokens: int) -> bytes:
+        """The answer to a count of tokens; empty where the dialect has none."""
+        ...
 
     def write_error(self, shown: Shown) -> bytes: ...
 

@@ -1,0 +1,50 @@
+"""A whole answer told as a stream: for a caller that asked for one of a provider that gave none. Pure."""
+
+from providers.dialects.canonical import (
+    Answer,
+    Delta,
+    End,
+    Event,
+    Part,
+    PartEnd,
+    PartStart,
+    PartWhole,
+    Refusal,
+    Signed,
+    Start,
+    Stopped,
+    Text,
+    Thinking,
+    ToolCall,
+    UsageSeen,
+)
+
+
+def events_of(answer: Answer) -> list[Event]:
+    events: list[Event] = [Start(answer.id, answer.model, answer.created)]
+    key = 0
+    for index, choice in enumerate(answer.choices):
+        for part in choice.parts:
+            events += _part(part, key, index)
+            key += 1
+    events += [Stopped(choice.stop, index) for index, choice in enumerate(answer.choices)]
+    if answer.usage is not None:
+        events.append(UsageSeen(answer.usage))
+    return [*events, End()]
+
+
+def _part(part: Part, key: int, choice: int) -> list[Event]:
+    if isinstance(part, Text):
+        return [PartStart(key, "text", choice=choice, extras=part.extras), Delta(key, part.text), PartEnd(key)]
+    if isinstance(part, Refusal):
+        return [PartStart(key, "refusal", choice=choice), Delta(key, part.text), PartEnd(key)]
+    if isinstance(part, Thinking) and part.redacted is None:
+        signed = [Signed(key, part.signature)] if part.signature else []
+        return [PartStart(key, "thinking", choice=choice), Delta(key, part.text), *signed, PartEnd(key)]
+    if isinstance(part, ToolCall):
+        signed = [Signed(key, part.signature)] if part.signature else []
+        start = PartStart(key, "tool", part.id, part.name, choice)
+        return [start, Delta(key, part.arguments), *signed, PartEnd(key)]
+    return [PartWhole(key, part, choice)]
+
+
