@@ -1,15 +1,15 @@
 """The dialect `anthropic`: Messages, of Anthropic itself, on Vertex, and of other vendors that speak it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from providers.dialects.anthropic import answers, errors, media, reading, splicing, writing
+from providers.dialects.anthropic import answers, counting, errors, media, model_list, reading, splicing, writing
 from providers.dialects.anthropic.blocks import DIALECT
 from providers.dialects.anthropic.metering import AnswerMeter, StreamMeter
 from providers.dialects.anthropic.stream_reader import StreamReader
 from providers.dialects.anthropic.stream_writer import PING, StreamWriter
-from providers.dialects.base import Asked, Given, Headers, Meter, Outgoing, Outline, Shown, Target
+from providers.dialects.base import Asked, Given, Headers, ListedModel, Meter, Outgoing, Outline, Shown, Target
 from providers.dialects.canonical import Answer, Chat, UpstreamError
 
 
@@ -36,11 +36,23 @@ class Codec:
     ) -> bytes:
         return splicing.splice(body, outline, model, max_tokens, target)
 
+    def passed_path(self, path: str, outline: Outline, target: Target) -> str:
+        return splicing.passed_path(path, outline, target)
+
     def answer_meter(self, target: Target) -> Meter:
         return AnswerMeter(target)
 
     def stream_meter(self, outline: Outline, target: Target) -> Meter:
         return StreamMeter(outline, target)
+
+    def list_models(self, models: Sequence[ListedModel], query: Mapping[str, list[str]]) -> bytes:
+        return model_list.list_models_for(models, query)
+
+    def one_model(self, model: ListedModel) -> bytes:
+        return model_list.write_model(model)
+
+    def write_count(self, input_tokens: int) -> bytes:
+        return counting.write_count(input_tokens)
 
     def write_error(self, shown: Shown) -> bytes:
         return errors.write_error(shown)

@@ -1,4 +1,7 @@
-"""Tokens of a request before anybody counted them, and the answer of `/messages/count_tokens`."""
+"""What a request holds before it is read: tokens, by our own estimate, and ids of what a provider keeps.
+
+Also the answer of `/messages/count_tokens`.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -31,6 +34,18 @@ def _sources(blocks: Any) -> Iterator[dict[str, Any]]:
             yield from _sources(block.get("content"))
         elif (kind in {"image", "document"}) and isinstance(source := block.get("source"), dict):
             yield source
+
+
+def kept_ids(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """Of files and of a container, which belong to one key at the provider (T35)."""
+    ids = [source.get("file_id") for source in media_in(content)]
+    for message in content["messages"]:
+        blocks = message.get("content")
+        uploads = blocks if isinstance(blocks, list) else []
+        ids += [block.get("file_id") for block in uploads if isinstance(block, dict)]
+    container = content.get("container")
+    ids.append(container.get("id") if isinstance(container, dict) else container)
+    return tuple(dict.fromkeys(id_ for id_ in ids if isinstance(id_, str) and id_))
 
 
 def expected_input(body: bytes, messages: int, media: list[dict[str, Any]]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from providers.dialects.anthropic.blocks import DIALECT, rest_of
-from providers.dialects.anthropic.counting import expected_input, media_in
+from providers.dialects.anthropic.counting import expected_input, kept_ids, media_in
 from providers.dialects.anthropic.tool_reading import read_tool_choice, read_tools
 from providers.dialects.anthropic.turns import read_messages, read_system
 from providers.dialects.base import Outline
@@ -58,6 +58,7 @@ def outline(path: str, body: bytes) -> Outline:
         max_tokens=None if counting else _max_tokens(content),
         input_bound=len(body) + PER_MESSAGE * len(messages) + PER_IMAGE * len(media),
         input_expected=expected_input(body, len(messages), media),
+        kept_ids=kept_ids(content),
         content=content,
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from providers.dialects.anthropic.blocks import DIALECT
-from providers.dialects.anthropic.writing import VERTEX_VERSION
+from providers.dialects.anthropic.writing import VERTEX_VERSION, request_path
 from providers.dialects.base import Outline, Target
 from providers.dialects.bodies import removed, replaced
 from providers.dialects.signatures import unwrapped
@@ -27,6 +27,13 @@ def splice(body: bytes, outline: Outline, model: str | None, max_tokens: int | N
     if max_tokens is not None:
         changes["max_tokens",] = str(max_tokens).encode()
     return replaced(body, changes)
+
+
+def passed_path(path: str, outline: Outline, target: Target) -> str:
+    """Of `/messages` and what stands below it."""
+    if target.profile.vertex:
+        return request_path(target, stream=outline.stream)
+    return f"/v1/{path.partition('?')[0].strip('/')}"
 
 
 def _blocks(message: Mapping[str, Any]) -> list[Any]:
