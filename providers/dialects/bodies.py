@@ -13,6 +13,8 @@ from providers.dialects.canonical import BadRequest
 MOST_NESTED: Final = 64
 # Strings in runs, never letter by letter: they are nearly all of a body.
 _TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],]', re.DOTALL)
+# A member's value that is no list and no object.
+_PLAIN: Final = re.compile(rb'\s*:\s*("[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"{}\[\],]++)', re.DOTALL)
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -32,18 +34,19 @@ def read_object(body: bytes) -> dict[str, Any]:
         doubled = next((name for name in names if names.count(name) > 1), None)
         if doubled is not None:
             raise BadRequest(f"/{doubled}", f"“{doubled}” stands there twice.")
-    if body.count(b"{") + body.count(b"[") > MOST_NESTED and _depth(body) > MOST_NESTED:
+    if body.count(b"{") + body.count(b"[") > MOST_NESTED and _deeper(content, MOST_NESTED):
         raise BadRequest("", f"The body is nested more than {MOST_NESTED} levels deep.")
     return content
 
 
-def replaced(body: bytes, changes: dict[tuple[str, ...], bytes]) -> bytes:
+def replaced(body: bytes, changes: dict[tuple[str, ...], bytes], content: dict[str, Any] | None = None) -> bytes:
     """`changes` maps a path of member names to its new JSON value; what is missing on the way is added.
 
-    `body` is a valid JSON object; members on the way that are no objects (null) are replaced by one.
+    `body` is a valid JSON object; members on the way that are no objects (null) are replaced by one. With its `content`
+    most places are found without reading the whole body again; the paths then begin with different names.
     """
     for path, value in changes.items():
-        body = _set(body, 0, path, value)
+        body = _set(body, 0, path, value, content)
     return body
 
 
@@ -61,10 +64,14 @@ def removed(body: bytes, name: str) -> bytes:
     return body[: ends[place] + (place == 0)] + body[ends[place + 1] :]
 
 
-def _set(body: bytes, at: int, path: tuple[str, ...], value: bytes) -> bytes:
-    """`at` is the offset of an object's opening brace, or of blanks before it."""
+def _set(body: bytes, at: int, path: tuple[str, ...], value: bytes, content: dict[str, Any] | None = None) -> bytes:
+    """`at` is the offset of an object's opening brace, or of blanks before it; `content` is of the outermost one."""
     name, *rest = path
-    found = next((span for member, span in _members(body, at) if member == name), None)
+    found = None
+    if content is None or name in content:
+        found = (content and _only(body, name)) or next(
+            (span for member, span in _members(body, at) if member == name), None
+        )
     if found is None:
         opening = body.index(b"{", at) + 1
         comma = b"" if body[opening:].lstrip()[:1] == b"}" else b","
@@ -74,6 +81,16 @@ def _set(body: bytes, at: int, path: tuple[str, ...], value: bytes) -> bytes:
     if rest and body[start : start + 1] == b"{":
         return _set(body, start, tuple(rest), value)
     return body[:start] + _nested(rest, value) + body[end:]
+
+
+def _only(body: bytes, name: str) -> tuple[int, int] | None:
+    """Of a member of the outermost object that is there: its plain value, where nothing else is called so."""
+    quoted = b'"%s"' % name.encode()
+    # An escape may spell the name, and then the place that is found is another.
+    if b"\\u00" in body or body.count(quoted) != 1:
+        return None
+    match = _PLAIN.match(body, body.index(quoted) + len(quoted))
+    return match.span(1) if match else None
 
 
 def _nested(path: list[str], value: bytes) -> bytes:
@@ -118,12 +135,15 @@ def _trimmed(body: bytes, start: int, end: int) -> tuple[int, int]:
     return start + len(value) - len(value.lstrip()), end - (len(value) - len(value.rstrip()))
 
 
-def _depth(body: bytes) -> int:
-    depth = deepest = 0
-    for match in _TOKEN.finditer(body):
-        if match[0] in {b"{", b"["}:
-            depth += 1
-            deepest = max(deepest, depth)
-        elif match[0] in {b"}", b"]"}:
-            depth -= 1
-    return deepest
+def _deeper(content: Any, most: int) -> bool:
+    level = [content]
+    for _ in range(most + 1):
+        if not level:
+            return False
+        level = [
+            inner
+            for holder in level
+            if isinstance(holder, dict | list)
+            for inner in (holder.values() if isinstance(holder, dict) else holder)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
