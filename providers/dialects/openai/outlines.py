@@ -3,6 +3,7 @@
 Chat, the old completions and embeddings: they are told apart by what they ask about (messages, a prompt, an input).
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
@@ -29,7 +30,10 @@ def outline(path: str, body: bytes) -> Outline:
         return _embeddings(content, model)
     if operation == "completions":
         return _completions(content, model)
-    return _chat(content, model, len(body))
+    asked = _chat(content, model, len(body))
+    if b'"file_id"' in body:
+        asked.kept_ids = tuple(_file_ids(content["messages"]))
+    return asked
 
 
 def _chat(content: dict[str, Any], model: str, size_bytes: int) -> Outline:
@@ -41,6 +45,15 @@ def _chat(content: dict[str, Any], model: str, size_bytes: int) -> Outline:
             raise BadRequest(f"/messages/{number}", "Each message must be an object.")
     extra = PER_MESSAGE * len(messages)
     return _generating(content, model, size_bytes + extra, size_bytes // _PER_TOKEN_BYTES + extra)
+
+
+def _file_ids(messages: list[dict[str, Any]]) -> Iterator[str]:
+    for message in messages:
+        content = message.get("content")
+        for piece in content if isinstance(content, list) else []:
+            match piece:
+                case {"file": {"file_id": str(file_id)}} if file_id:
+                    yield file_id
 
 
 def _completions(content: dict[str, Any], model: str) -> Outline:
@@ -91,7 +104,7 @@ def splice(body: bytes, asked: Outline, *, model: str | None, max_tokens: int | 
             changes[name,] = str(max_tokens).encode()
     if asked.stream and not asked.include_usage and target.profile.stream_options:
         changes["stream_options", "include_usage"] = b"true"
-    return replaced(body, changes)
+    return replaced(body, changes, asked.content)
 
 
 def _positive(content: dict[str, Any], name: str) -> int | None:
