@@ -5,12 +5,15 @@ from typing import Final
 from providers.dialects.anthropic.codec import CODEC as ANTHROPIC
 from providers.dialects.base import CallerDialect, UpstreamDialect
 from providers.dialects.gemini.codec import CODEC as GEMINI
+from providers.dialects.openai.codec import CODEC as OPENAI
 
 CALLERS: Final[dict[str, CallerDialect]] = {
+    "openai": OPENAI,
     "anthropic": ANTHROPIC,
     "gemini": GEMINI,
 }
 UPSTREAMS: Final[dict[str, UpstreamDialect]] = {
+    "openai": OPENAI,
     "anthropic": ANTHROPIC,
     "gemini": GEMINI,
 }
