@@ -71,8 +71,9 @@ class StreamMeter:
         self.failed = False
 
     def feed(self, chunk: bytes) -> bytes:
-        data = self._held + chunk
-        end = max(data.rfind(boundary) + len(boundary) if boundary in data else 0 for boundary in _BOUNDARIES)
+        data = self._held + chunk if self._held else chunk
+        # As nearly all pieces end.
+        end = len(data) if data.endswith(b"\n\n") else _end_of_events(data)
         whole, self._held = data[:end], data[end:]
         self._look(self._reader.feed(whole))
         return whole
@@ -108,6 +109,11 @@ class StreamMeter:
 
     def error(self, shown: Shown) -> bytes:
         return error_event(shown)
+
+
+def _end_of_events(data: bytes) -> int:
+    """Behind the last blank line; 0 when there is none."""
+    return max(data.rfind(boundary) + len(boundary) if boundary in data else 0 for boundary in _BOUNDARIES)
 
 
 def _event(kind: str, **members: Any) -> bytes:
