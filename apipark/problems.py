@@ -45,7 +45,7 @@ RESOLVERS: Final[dict[Resolver, str]] = {
     "team_admin": _("Owner or admin of the team"),
     "publisher": _("The publisher of the API"),
     "operator": _("The operator of this gateway"),
-    "time": _("Time"),
+    "time": _("Time: it lifts by itself"),
 }
 
 

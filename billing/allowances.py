@@ -116,7 +116,7 @@ def of_subscriptions(subscriptions: Sequence[Subscription], now: datetime) -> di
         specs += [(subscription, spec) for spec in (*plan_specs(subscription, *version_at(subscription, now)), *own)]
     used: dict[int, list[Used]] = {subscription.pk: [] for subscription in subscriptions}
     for (subscription, spec), state in zip(specs, leases.usage([spec for _of, spec in specs], now), strict=True):
-        used[subscription.pk].append(_used(spec, state, version_at(subscription, now)[0].currency, now))
+        used[subscription.pk].append(of_spec(spec, state, version_at(subscription, now)[0].currency, now))
     return used
 
 
@@ -125,7 +125,7 @@ def seen_by(used: Sequence[Used], *, sees_money: bool) -> list[Used]:
     return [each for each in used if sees_money or each.meter != Meter.SPEND]
 
 
-def _used(spec: AllowanceSpec, state: AllowanceState, currency: str, now: datetime) -> Used:
+def of_spec(spec: AllowanceSpec, state: AllowanceState, currency: str, now: datetime) -> Used:
     name = str(dict(Meter.choices)[spec.meter])
     if spec.period in _PERIODS:
         name = f"{name} {_PERIODS[spec.period]}"

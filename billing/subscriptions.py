@@ -131,10 +131,8 @@ def cancel(subscription: Subscription, *, actor: User | None, at_once: bool = Fa
     locked = _lock(subscription)
     if locked.ended_at:
         raise ValidationError(_("This subscription has ended."))
-    granted = locked.approval == Subscription.Approval.GRANTED
-    unpaid_first = _first_unpaid(locked)
-    if at_once or not granted or now < locked.starts_at or unpaid_first:
-        if unpaid_first:
+    if at_once or ends_at_once(locked, now):
+        if unpaid_first := _first_unpaid(locked):
             invoicing.void(invoicing.lock(unpaid_first), actor=actor, reason="canceled before it was paid")
         locked.ended_at, locked.ended_reason = now, Subscription.EndReason.CANCELED
     else:
@@ -143,6 +141,12 @@ def cancel(subscription: Subscription, *, actor: User | None, at_once: bool = Fa
     locked.save(update_fields=["ended_at", "ended_reason", "cancel_at", "pending_version", "pending_from"])
     _write_down(locked, "subscription.canceled", actor, reason)
     return locked
+
+
+def ends_at_once(subscription: Subscription, now: datetime) -> bool:
+    """Whether a cancellation leaves nothing to keep: nothing was approved, begun or paid yet."""
+    granted = subscription.approval == Subscription.Approval.GRANTED
+    return not granted or now < subscription.starts_at or _first_unpaid(subscription) is not None
 
 
 @transaction.atomic

@@ -60,13 +60,22 @@ def check(subject: Subject, now: datetime) -> Finding:
 
 def application_of(subject: Subject) -> Application | None:
     """Whose call it was; for a link that names none, one that would meet the same."""
-    if subject.application:
-        return subject.application
-    if subject.subscription and subject.subscription.application:
-        return subject.subscription.application
-    if subject.cap and subject.cap.application:
-        return subject.cap.application
+    if named := _named(subject):
+        return named
     return Application.objects.filter(team=subject.team).select_related("team").order_by("pk").first()
+
+
+def named_application(subject: Subject) -> Application | None:
+    """Whose call it was for certain: named by the link, or the only one that the team has."""
+    if named := _named(subject):
+        return named
+    few = list(Application.objects.filter(team=subject.team).select_related("team")[:2])
+    return few[0] if len(few) == 1 else None
+
+
+def _named(subject: Subject) -> Application | None:
+    holders = (subject.subscription, subject.cap)
+    return subject.application or next((each.application for each in holders if each and each.application), None)
 
 
 def units_of(subject: Subject) -> Mapping[str, int]:
@@ -83,6 +92,7 @@ def context_of(subject: Subject, finding: Finding, *, may_see_money: bool) -> Co
         application_ref=subject.application.ref if subject.application else "",
         service_slug=service.slug if service else "",
         service_ref=service.ref if service else "",
+        service_name=service.name if service else "",
         subscription_ref=terms.subscription_ref if terms else "",
         plan_slug=terms.plan_slug if terms else "",
         plan_name=terms.plan_name if terms else "",

@@ -14,6 +14,8 @@ from teams.models import Membership
 class SubscribeForm(forms.Form):
     # The terms that were on the page: others are not agreed to.
     version = forms.CharField(widget=forms.HiddenInput, max_length=32)
+    # The only one it is for; empty: all of the team.
+    application = forms.CharField(widget=forms.HiddenInput, max_length=32, required=False)
 
 
 class ChangeForm(forms.Form):

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from apipark.problems import Problem, resolvers_of
 from billing import offers, subscriptions
 from billing.contracts import expires_at
 from billing.dunning import default_method
@@ -15,9 +17,9 @@ from billing.models import Cap, Invoice, PaymentMethod, PlanVersion, Subscriptio
 from billing.offers import Offer
 from billing.subscriptions import ChangePreview
 from providers.models import Service
-from proxy.checking import Finding
+from proxy.checking import Finding, application_of
 from proxy.subjects import Subject
-from teams.models import Membership
+from teams.models import Application, Membership
 from teams.roles import Action, may
 
 SUBSCRIBE: Final = frozenset({"subscription-required", "subscription-ended", "trial-ended"})
@@ -46,19 +48,23 @@ CHANGE: Final = frozenset({"plan-upgrade-required", "quota-exceeded"})
 KEYS: Final = frozenset(
     {"credentials-missing", "credentials-invalid", "credentials-expired", "credentials-revoked", "ip-not-allowed"}
 )
-# Only the publisher or the operator can do something.
-OTHERS: Final = frozenset({"payment-disputed", "approval-pending", "approval-rejected", "account-suspended"})
+_THE_TEAM: Final = frozenset({"caller", "team_billing", "team_admin"})
 
 
 @dataclass(frozen=True, slots=True)
 class PlanWay:
     offer: Offer
     may: bool
+    # The only one it is for: another application of the team has the plan for itself.
+    application: Application | None = None
     # Whether the refused call fits into it.
     enough: bool = True
     # Of a change; a new subscription has none.
     change: ChangePreview | None = None
+    # Why it cannot be changed to.
     hindrance: str = ""
+    # There is something to pay today, and nothing that can be charged.
+    lacks_method: bool = False
     # The publisher decides first.
     waits: bool = False
 
@@ -81,6 +87,11 @@ def act_for(slug: str, finding: Finding) -> Action:
     return Action.PAY
 
 
+def only_others(problem: Problem) -> bool:
+    """Only the publisher, the operator or time can lift it."""
+    return problem.slug == "payment-disputed" or _THE_TEAM.isdisjoint(resolvers_of(problem))
+
+
 def set_by_publisher(finding: Finding) -> bool:
     return bool(finding.shortage and finding.shortage.spec.set_by != "customer")
 
@@ -90,19 +101,24 @@ def changes_plan(slug: str, finding: Finding) -> bool:
 
 
 def to_subscribe(subject: Subject, membership: Membership, now: datetime) -> list[PlanWay]:
-    """Plans of the service that the team has not subscribed to, those that hold the model first."""
+    """Plans of the service that do not cover the application yet, those that hold the model first."""
     service = _service(subject)
     if service is None:
         return []
+    application = application_of(subject)
     running = Subscription.objects.filter(team=subject.team, ended_at=None).exclude(cancel_at__lte=now)
-    held = set(running.exclude(approval=Subscription.Approval.DECLINED).values_list("version__plan", flat=True))
+    running = running.exclude(approval=Subscription.Approval.DECLINED)
+    own = Q(application=None) | Q(application=application)
+    held = set(running.filter(own).values_list("version__plan", flat=True))
+    held_by_others = set(running.exclude(own).values_list("version__plan", flat=True))
     waits = service.approval == Service.Approval.MANUAL
     found = [
         PlanWay(
             offer,
             may(membership, act_of(offer)),
+            application=application if offer.version.plan_id in held_by_others else None,
             enough=_holds_model(offer.version, subject),
-            hindrance=_hindrance(offer, offer.version.price_minor, subject, now),
+            lacks_method=_lacks_method(offer, offer.version.price_minor, subject, now),
             waits=waits,
         )
         for offer in offers.of_service(service)
@@ -122,7 +138,7 @@ def to_change(subject: Subject, finding: Finding, membership: Membership, now: d
         if offer.version.pk != subscription.version_id
         and (way := _change(subscription, offer, subject, finding, membership, now))
     ]
-    return sorted(ways, key=lambda way: (bool(way.hindrance), not way.enough))
+    return sorted(ways, key=lambda way: (bool(way.hindrance), way.lacks_method, not way.enough))
 
 
 def subscription_of(subject: Subject, finding: Finding) -> Subscription | None:
@@ -187,18 +203,17 @@ def _change(
     try:
         change = subscriptions.preview_change(subscription, offer.version)
     except ValidationError as error:
-        return PlanWay(offer, allowed, enough, hindrance=" ".join(error.messages))
+        return PlanWay(offer, allowed, enough=enough, hindrance=" ".join(error.messages))
     # A smaller plan holds from the next period on: it lifts nothing now.
     if change.when != "now":
         return None
-    return PlanWay(offer, allowed, enough, change, _hindrance(offer, change.amount_minor, subject, now))
+    lacks_method = _lacks_method(offer, change.amount_minor, subject, now)
+    return PlanWay(offer, allowed, enough=enough, change=change, lacks_method=lacks_method)
 
 
-def _hindrance(offer: Offer, amount_minor: int, subject: Subject, now: datetime) -> str:
+def _lacks_method(offer: Offer, amount_minor: int, subject: Subject, now: datetime) -> bool:
     charged = amount_minor and offer.version.collection == PlanVersion.Collection.AUTO
-    if charged and default_method(subject.team, now) is None:
-        return _("There is no payment method that can be charged.")
-    return ""
+    return bool(charged) and default_method(subject.team, now) is None
 
 
 def _enough(version: PlanVersion, subject: Subject, finding: Finding) -> bool:

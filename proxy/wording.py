@@ -120,7 +120,7 @@ def _paused(told: Told) -> str:
         "date": told.day("paused_at"),
     }
     resumes = told.day("resumes_at")
-    return text + (" " + _("It goes on at %(date)s.") % {"date": resumes} if resumes else "")
+    return text + (" " + _("It resumes on %(date)s.") % {"date": resumes} if resumes else "")
 
 
 def _upgrade(told: Told) -> str:
@@ -172,13 +172,19 @@ def _cap(told: Told) -> str:
 
 def _method_invalid(told: Told) -> str:
     texts = {
-        "expired": _("The payment method has expired."),
-        "removed": _("The payment method that should pay was removed."),
-        "refused": _("The bank refused the payment method for good."),
+        "expired": (_("The payment method has expired."), _("The payment method expired on %(date)s.")),
+        "removed": (
+            _("The payment method that should pay was removed."),
+            _("The payment method that should pay was removed on %(date)s."),
+        ),
+        "refused": (
+            _("The bank refused the payment method for good."),
+            _("The bank refused the payment method for good on %(date)s."),
+        ),
     }
+    undated, dated = texts[told.members["why"]]
     since = told.day("invalid_since")
-    more = " " + _("Since %(date)s.") % {"date": since} if since else ""
-    return texts[told.members["why"]] + more + _owed(told)
+    return (dated % {"date": since} if since else undated) + _owed(told)
 
 
 def _declined(told: Told) -> str:
@@ -338,7 +344,7 @@ _DETAILS: Final = {
 }
 _DECLINES: Final = {
     "insufficient_funds": gettext_noop("insufficient funds"),
-    "issuer_declined": gettext_noop("declined by the issuer"),
+    "issuer_declined": gettext_noop("the issuer of the card said no"),
     "expired": gettext_noop("expired"),
     "other": gettext_noop("another reason"),
 }

@@ -462,4 +462,4 @@ class AuditEventAdmin(ReadOnlyAdmin[AuditEvent]):
 def _json(value: object) -> str:
     if not value:
         return "–"
-    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
+    return format_html('<pre tabindex="0">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False))

@@ -11,6 +11,8 @@ from uuid import uuid4
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_stubs_ext import StrOrPromise
 
 from billing.contracts import expires_at
 from billing.gateways.base import AttachedMethod, Card, Declined, Outcome, Succeeded
@@ -27,19 +29,21 @@ class TestCard:
 
     number: str
     behaviour: str
+    # For the page where it is typed.
+    effect: StrOrPromise
 
 
 # The numbers that Stripe's test mode made known. Unlike there, cards that decline can be attached: what is shown with
 # them is a payment that fails, not a form that does.
 CARDS: Final = (
-    TestCard("4242424242424242", "succeeds"),
-    TestCard("4000000000000341", "fails"),
-    TestCard("4000000000000002", "declined"),
-    TestCard("4000000000009995", "insufficient"),
-    TestCard("4000000000009987", "lost"),
-    TestCard("4000000000009979", "stolen"),
-    TestCard("4000000000000069", "expired"),
-    TestCard("4000000000000119", "processing"),
+    TestCard("4242424242424242", "succeeds", gettext_lazy("pays")),
+    TestCard("4000000000000341", "fails", gettext_lazy("is declined")),
+    TestCard("4000000000000002", "declined", gettext_lazy("is declined")),
+    TestCard("4000000000009995", "insufficient", gettext_lazy("is declined: insufficient funds")),
+    TestCard("4000000000009987", "lost", gettext_lazy("is refused for good: lost")),
+    TestCard("4000000000009979", "stolen", gettext_lazy("is refused for good: stolen")),
+    TestCard("4000000000000069", "expired", gettext_lazy("is refused for good: expired")),
+    TestCard("4000000000000119", "processing", gettext_lazy("is declined: an error while it was processed")),
 )
 _WRONG_CVC: Final = "4000000000000127"
 _BEHAVIOURS: Final = {card.number: card.behaviour for card in CARDS}

@@ -2,6 +2,7 @@
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db.models import F
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -81,9 +82,10 @@ def _action(offer: Offer) -> Action:
 
 
 def _held(team: Team, service: Service) -> dict[int, Subscription]:
-    """By plan: what the team has of this service's plans."""
+    """By plan: what the team has of this service's plans; what is for all its applications wins."""
     found = Subscription.objects.filter(team=team, ended_at=None, version__plan__services=service)
-    return {subscription.version.plan_id: subscription for subscription in found.select_related("version")}
+    narrow_first = found.select_related("version").order_by(F("application").asc(nulls_last=True), "pk")
+    return {subscription.version.plan_id: subscription for subscription in narrow_first}
 
 
 def _outcome(subscription: Subscription) -> str:

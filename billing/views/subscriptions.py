@@ -146,6 +146,7 @@ def _page(request: SignedInRequest, subscription: Subscription, cap_form: CapFor
             "cap_form": cap_form,
             "may_cap": may(request.membership, Action.CAPS),
             "may_change": may(request.membership, _action(subscription)),
+            "ends_at_once": subscriptions.ends_at_once(found.subscription, now),
             "sees_money": may(request.membership, Action.SEE_MONEY),
         },
     )

@@ -29,7 +29,7 @@ from proxy.subjects import Subject
 from proxy.views.fix import address, enter, look, page
 from teams import applications
 from teams import details as billing_details
-from teams.models import Team
+from teams.models import Application, Team
 from teams.roles import Action, names
 from teams.roles import check as require
 from teams.signed_in import SignedInRequest, came_from
@@ -71,7 +71,9 @@ def subscribe(request: SignedInRequest, kind: ProblemType, subject: Subject) -> 
     if subject.service and not version.plan.services.filter(pk=subject.service.pk).exists():
         raise Http404
     require(request, ways.act_of(Offer(version)))
-    made = subscriptions.subscribe(subject.team, version, actor=request.user)
+    ref = form.cleaned_data["application"]
+    application = get_object_or_404(Application, team=subject.team, ref=ref) if ref else None
+    made = subscriptions.subscribe(subject.team, version, actor=request.user, application=application)
     if made.approval == Subscription.Approval.WAITING:
         messages.success(request, _("Asked for. The publisher decides; calls are refused until then."))
 

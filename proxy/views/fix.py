@@ -3,6 +3,7 @@
 The slug in the address only says what was wrong when the call was refused: what is wrong now decides what is shown.
 """
 
+from datetime import timedelta
 from typing import Any, Final, cast
 from urllib.parse import urlencode
 
@@ -20,14 +21,16 @@ from django.views.decorators.http import require_POST, require_safe
 from apipark import clock
 from apipark.problems import PROBLEMS, RESOLVERS, Problem, ProblemType, actions_of, refuse, resolvers_of, waits_until
 from billing import allowances
+from billing.allowances import Used
 from billing.forms import CardForm, DetailsForm
 from billing.gateways.test import CARDS
+from billing.models import Subscription
 from proxy import checking, letters, refusals, subjects, ways, wording
 from proxy.checking import Finding
 from proxy.forms import AskForm, RaiseCapForm
 from proxy.subjects import Subject
 from proxy.trying_again import command
-from teams.models import Membership
+from teams.models import Application, Membership
 from teams.roles import Action, may, names, people_who_may, stand_in
 from teams.signed_in import SignedInRequest
 
@@ -41,6 +44,9 @@ def fix(request: HttpRequest, slug: str) -> HttpResponse:
     kind = _fixable(slug)
     if not request.user.is_authenticated:
         return _for_strangers(request, kind)
+    if not subjects.ids_of(request.GET) and kind.slug not in ways.KEYS:
+        # Typed in, or cut off by a mailer: about which call it is, nobody knows.
+        return redirect("proxy:problem-type", slug)
     here = cast("SignedInRequest", request)
     return page(here, kind, enter(here, kind))
 
@@ -147,20 +153,30 @@ def page(
 def _frame(request: SignedInRequest, kind: ProblemType, subject: Subject, finding: Finding) -> dict[str, Any]:
     """What each page of this view shows: the cause in words, and which call it was."""
     subscription = ways.subscription_of(subject, finding)
-    used = allowances.of_subscription(subscription, clock.now()) if subscription else []
-    sees_money = may(request.membership, Action.SEE_MONEY)
     return {
         "kind": kind,
         "title": _(kind.title),
         "detail": _detail(request, subject, finding),
         "subject": subject,
         "subscription": subscription,
-        "used": [each for each in used if sees_money or each.meter != "spend"],
+        "used": allowances.seen_by(_used(subscription, finding), sees_money=may(request.membership, Action.SEE_MONEY)),
         "call": subject.call,
-        "application": checking.application_of(subject),
+        "application": checking.named_application(subject),
         "publisher": letters.recipient(subject.service),
         "contact_query": urlencode({name: ref for name, ref in subject.ids.items() if name in {"svc", "ref"}}),
     }
+
+
+def _used(subscription: Subscription | None, finding: Finding) -> list[Used]:
+    """What refuses the call; of one that ended, its last period; all that a call counts towards when it would pass."""
+    now, problem, shortage, terms = clock.now(), finding.problem, finding.shortage, finding.terms
+    if shortage and terms:
+        return [allowances.of_spec(shortage.spec, shortage.state, terms.currency, now)]
+    if problem and problem.slug == "subscription-ended" and subscription:
+        ended_at = subscription.ended_at or subscription.cancel_at or now
+        last = allowances.of_subscription(subscription, ended_at - timedelta(microseconds=1))
+        return [each for each in last if not each.is_cap]
+    return allowances.of_subscription(subscription, now) if subscription and not problem else []
 
 
 def _detail(request: SignedInRequest, subject: Subject, finding: Finding) -> str:
@@ -184,8 +200,10 @@ def _ways(request: SignedInRequest, kind: ProblemType, subject: Subject, finding
         plans = ways.to_change(subject, finding, membership, now)
     else:
         plans = []
-    application = checking.application_of(subject) if slug in ways.KEYS or slug == "application-suspended" else None
-    may_act = may(membership, act, application) or any(way.may for way in plans)
+    application = checking.named_application(subject) if act == Action.APPLICATIONS else None
+    others = ways.only_others(problem)
+    may_act = not others and (may(membership, act, application) or any(way.may for way in plans))
+    asks = not others and not (may_act and all(way.may for way in plans))
     until = waits_until(problem)
     subscription = ways.subscription_of(subject, finding)
     return {
@@ -204,16 +222,20 @@ def _ways(request: SignedInRequest, kind: ProblemType, subject: Subject, finding
         "fits": problem.members.get("fits", {}).get("max_tokens"),
         "until": wording.parse(until) if until else None,
         "may_act": may_act,
-        "others": slug in ways.OTHERS,
+        "others": others,
         "who": [_(RESOLVERS[each]) for each in resolvers_of(problem)],
-        "people": _people(subject, act) if not may_act and slug not in ways.OTHERS else [],
+        "people": _people(request, subject, act, application) if asks else [],
         "asked": letters.last_asked(_about(subject), kind),
         "act": act,
     }
 
 
-def _people(subject: Subject, act: Action) -> list[Membership]:
-    return list(people_who_may(subject.team, act))
+def _people(
+    request: SignedInRequest, subject: Subject, act: Action, application: Application | None
+) -> list[Membership]:
+    """Who can be asked: not oneself, and no developer whose application it is not."""
+    members = people_who_may(subject.team, act).exclude(user=request.user)
+    return [member for member in members if may(member, act, application)]
 
 
 def _done(

@@ -100,6 +100,8 @@ def _page(kind: ProblemType, problem: Problem, example: Mapping[str, Any]) -> di
         "kind": kind,
         "title": _(kind.title),
         "meaning": _(kind.meaning),
+        # May be broken after an underscore.
+        "cause": kind.cause.split("_"),
         "reason": _STATUSES[kind.status],
         "who": [_(RESOLVERS[each]) for each in kind.resolvers],
         "remedies": [(_(ACTIONS[name].title), _(ACTIONS[name].does)) for name in actions_of(problem)],

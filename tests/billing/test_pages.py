@@ -64,6 +64,20 @@ def test_plans_stand_on_a_page_and_alone_for_htmx(client: Client) -> None:
     assert "5,000" in part
 
 
+def test_plan_that_one_application_has_for_itself_can_be_had_for_another(client: Client) -> None:
+    team = enter(client).team
+    service, version = offered()
+    url, other = reverse("billing:service-plans", args=[service.slug]), subscribe_url(service, version)
+    SubscriptionFactory.create(team=team, version=version, application=ApplicationFactory.create(team=team))
+
+    alone = client.get(url).content.decode()
+    SubscriptionFactory.create(team=team, version=version)
+    everybody = client.get(url).content.decode()
+
+    assert "Yours" in alone
+    assert (other in alone, other in everybody) == (True, False)
+
+
 def test_price_stands_before_the_button(client: Client) -> None:
     enter(client)
     service, version = offered(price_minor=1900)
@@ -236,6 +250,21 @@ def test_cancellation_is_taken_back(client: Client) -> None:
 
     assert canceled is not None
     assert subscription.cancel_at is None
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"), [("succeeds", "You can take it back until then."), ("insufficient", "It ends at once")]
+)
+def test_cancellation_says_first_what_it_does(client: Client, behaviour: str, words: str) -> None:
+    subscription = paid_subscription(enter(client).team, behaviour=behaviour)
+    url = reverse("billing:subscription-cancel", args=[subscription.ref])
+
+    page = client.get(reverse("billing:subscription-detail", args=[subscription.ref])).content.decode()
+
+    dialog = page[page.index("<dialog") : page.index("</dialog>")]
+    assert url in dialog
+    assert words in dialog
+    assert url not in page.replace(dialog, "")
 
 
 @pytest.mark.parametrize(("role", "status"), [(Role.ADMIN, 403), (Role.DEVELOPER, 403), (Role.BILLING, 302)])

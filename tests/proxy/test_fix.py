@@ -149,11 +149,19 @@ def test_no_act_reaches_another_team(client: Client, here: Situation, act: str) 
     assert answer.status_code == 404
 
 
-@pytest.mark.parametrize("query", ["sub=", "sub=../../etc", "sub=https://evil.example/", "ref=%00", "app=app_ä"])
-def test_broken_ids_are_not_found_and_empty_ones_ignored(here: Situation, query: str) -> None:
+@pytest.mark.parametrize("query", ["sub=../../etc", "sub=https://evil.example/", "ref=%00", "app=app_ä"])
+def test_broken_ids_are_not_found(here: Situation, query: str) -> None:
     answer = here.client.get(reverse("proxy:fix", args=["quota-exceeded"]) + f"?{query}")
 
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("query", ["", "?sub=&app=", "?utm_source=mail"])
+def test_address_that_names_nothing_leads_to_the_meaning(here: Situation, query: str) -> None:
+    answer = here.client.get(reverse("proxy:fix", args=["quota-exceeded"]) + query)
+
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/problems/quota-exceeded")
+    assert "Plan quota used up" in here.page(answer.headers["Location"])
 
 
 def test_ids_of_two_teams_do_not_mix(here: Situation) -> None:
@@ -301,10 +309,71 @@ def test_developer_may_take_a_free_plan_but_no_paid_one(here: Situation) -> None
     here.enter(Role.DEVELOPER)
     url = here.fix("subscription-required", app=here.application.ref, svc=here.service.ref)
 
-    assert "Your role may not spend." in here.page(url)
+    page = here.page(url)
+    assert "Owner and billing may subscribe." in page
+    assert "Who can fix this" in page
+    assert str(here.membership.user) in page
     assert here.client.post(url.replace("/?", "/subscribe/?"), {"version": paid.ref}).status_code == 403
     assert not Subscription.objects.exists()
     assert FIXED in here.post(url.replace("/?", "/subscribe/?"), {"version": free.ref})
+
+
+def test_plan_that_another_application_has_for_itself_is_offered_for_this_one(here: Situation) -> None:
+    version = here.plan(limits={"calls": 5})
+    second = ApplicationFactory.create(team=here.team, name="Warehouse")
+    subscriptions.subscribe(here.team, version, actor=None, application=here.application)
+    url = here.fix("subscription-required", app=second.ref, svc=here.service.ref)
+
+    page = here.page(url)
+    assert f"Subscribe to {version.plan.name}" in page
+    assert "For Warehouse alone" in page
+    form = dict(re.findall(r'name="(version|application)" value="(\w+)"', page))
+    assert FIXED in here.post(url.replace("/?", "/subscribe/?"), form)
+
+    made = Subscription.objects.get(application=second)
+    assert (made.team, made.version) == (here.team, version)
+
+
+def test_plan_that_covers_the_application_is_not_offered_again(here: Situation) -> None:
+    covering, other = here.plan(price_minor=1900), here.plan(limits={"calls": 5})
+    subscriptions.subscribe(here.team, covering, actor=None, application=here.application)
+    here.service.plans.remove(covering.plan)  # so that it does not let the call pass
+
+    page = here.page(here.fix("subscription-required", app=here.application.ref, svc=here.service.ref))
+
+    assert f"Subscribe to {other.plan.name}" in page
+    assert f"Subscribe to {covering.plan.name}" not in page
+
+
+def test_application_of_another_team_is_not_subscribed(here: Situation) -> None:
+    version = here.plan()
+    foreign = ApplicationFactory.create()
+    url = here.fix("subscription-required", "subscribe", app=here.application.ref, svc=here.service.ref)
+
+    assert here.client.post(url, {"version": version.ref, "application": foreign.ref}).status_code == 404
+    assert not Subscription.objects.exists()
+
+
+def test_sentence_names_the_service_as_people_know_it(here: Situation) -> None:
+    here.plan()
+    Service.objects.filter(pk=here.service.pk).update(name="Weather of the world")
+
+    page = here.page(here.fix("subscription-required", app=here.application.ref, svc=here.service.ref))
+
+    assert "no subscription to Weather of the world." in page
+
+
+def test_what_ended_says_what_its_last_period_took(here: Situation) -> None:
+    subscription = here.subscribe(limits={"calls": 10})
+    use(subscription, 7)
+    subscriptions.cancel(subscription, actor=None, at_once=True)
+    here.plan()
+
+    page = here.page(here.fix("subscription-ended", sub=subscription.ref, app=here.application.ref))
+
+    assert "Used in its last period" in page
+    assert "7 of 10" in page
+    assert "resets" not in page
 
 
 def test_plan_of_another_service_cannot_be_smuggled_in(here: Situation) -> None:
@@ -488,7 +557,12 @@ def test_pause_of_the_publisher_can_only_be_asked_about(here: Situation) -> None
     subscriptions.pause(subscription, by="publisher", actor=None)
     url = here.fix("subscription-paused", sub=subscription.ref, app=here.application.ref)
 
-    assert "Resume it" not in here.page(url)
+    page = here.page(url)
+    assert "Resume it" not in page
+    here.enter(Role.DEVELOPER)
+    # Nobody of the team can, so nobody of it is asked.
+    assert "Who can fix this" not in here.page(url)
+    here.client.force_login(here.membership.user)
     assert "Only the publisher can let this subscription go on." in here.post(url.replace("/?", "/resume/?"))
 
 
@@ -524,6 +598,16 @@ def test_unknown_key_leads_to_a_new_one(here: Situation) -> None:
     assert reverse("teams:key-new", args=[here.application.ref]) in page
 
 
+def test_unknown_key_is_of_no_application_for_certain(here: Situation) -> None:
+    other = ApplicationFactory.create(team=here.team)
+
+    page = here.page(here.fix("credentials-invalid", ref="req_01kbd3q5w8e2r4t6y0p1a3s5d7"))
+
+    assert here.application.name not in page
+    assert other.name not in page
+    assert reverse("teams:application-list") in page
+
+
 # Who may not ---------------------------------------------------------------------------------------------------------
 def developer_page(here: Situation) -> tuple[str, Membership]:
     subscription = here.subscribe(requires_method=True)
@@ -541,6 +625,29 @@ def test_developer_sees_who_may_and_cannot(here: Situation) -> None:
     assert "Add a card" not in page
     assert here.client.post(url.replace("/?", "/card/?"), CARD).status_code == 403
     assert not PaymentMethod.objects.exists()
+
+
+def test_only_who_may_change_this_application_is_asked_about_its_key(here: Situation) -> None:
+    key = ApiKeyFactory.create(application=here.application, expires_at=clock.now() - timedelta(hours=1))
+    other = MembershipFactory.create(team=here.team, role=Role.DEVELOPER)
+    asking = here.enter(Role.DEVELOPER)
+
+    page = here.page(here.fix("credentials-expired", key=key.ref, app=here.application.ref))
+
+    assert f'name="to" value="{here.membership.pk}"' in page
+    assert [each for each in (other, asking) if f'name="to" value="{each.pk}"' in page] == []
+
+
+def test_developer_does_not_read_which_card_pays(here: Situation) -> None:
+    PaymentMethodFactory.create(team=here.team, last_four="4242")
+    here.plan(price_minor=1900)
+    here.plan()
+    url = here.fix("subscription-required", app=here.application.ref, svc=here.service.ref)
+
+    seen = "4242" in here.page(url)
+    here.enter(Role.DEVELOPER)
+
+    assert (seen, "4242" in here.page(url)) == (True, False)
 
 
 def test_ask_them_sends_the_link_and_is_written_down(
