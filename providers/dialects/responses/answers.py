@@ -1,31 +1,12 @@
 """A response that is not streamed, read into an answer and written from one."""
 
-from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
 
 from providers.dialects.base import Asked, Target, UnreadableAnswer
-from providers.dialects.canonical import (
-    Answer,
-    BadRequest,
-    Choice,
-    Delta,
-    Event,
-    Media,
-    Opaque,
-    Part,
-    PartEnd,
-    PartStart,
-    PartWhole,
-    Refusal,
-    Signed,
-    Stopped,
-    Text,
-    Thinking,
-    ToolCall,
-    UsageSeen,
-)
+from providers.dialects.canonical import Answer, BadRequest, Choice, End, Opaque, Part, Text, Thinking, ToolCall
+from providers.dialects.replaying import events_of
 from providers.dialects.responses import items
 from providers.dialects.responses import usage as counts
 from providers.dialects.responses.content import NAME
@@ -95,38 +76,17 @@ def _text(response: dict[str, Any], name: str) -> str:
 
 # Writing -------------------------------------------------------------------------------------------------------------
 def write_answer(answer: Answer, asked: Asked) -> bytes:
-    choice = answer.choices[0]
-    if answer.dialect == NAME:
+    if answer.dialect == NAME and answer.extras and all(items.note_of(part) for part in answer.choices[0].parts):
         return orjson.dumps(_written_back(answer, asked))
     writer = ResponseWriter(asked)
-    logprobs = choice.logprobs
-    for key, part in enumerate(choice.parts):
-        for event in _events(part, key, logprobs):
+    for event in events_of(answer):
+        if not isinstance(event, End):
             writer.write(event)
-        # Which tokens are of which text, nobody says.
-        logprobs = None if isinstance(part, Text) else logprobs
-    writer.write(Stopped(choice.stop))
-    if answer.usage is not None:
-        writer.write(UsageSeen(answer.usage))
     return orjson.dumps(writer.finished())
 
 
-def _events(part: Part, key: int, logprobs: Any) -> Iterator[Event]:
-    """A part as a stream would bring it."""
-    if isinstance(part, Media | Opaque) or (isinstance(part, Thinking) and part.redacted is not None):
-        yield PartWhole(key, part)
-    elif isinstance(part, ToolCall):
-        yield PartStart(key, "tool", part.id, part.name)
-        yield Delta(key, part.arguments)
-    elif isinstance(part, Thinking) and (part.text or part.signature):
-        yield PartStart(key, "thinking")
-        yield Delta(key, part.text)
-    elif isinstance(part, Text | Refusal):
-        yield PartStart(key, "text" if isinstance(part, Text) else "refusal")
-        yield Delta(key, part.text, logprobs if isinstance(part, Text) else None)
-    if isinstance(part, ToolCall | Thinking) and part.signature is not None:
-        yield Signed(key, part.signature)
-    yield PartEnd(key)
+def write_count(input_tokens: int) -> bytes:
+    return orjson.dumps({"object": "response.input_tokens", "input_tokens": input_tokens})
 
 
 def _written_back(answer: Answer, asked: Asked) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 Turns of another dialect become easy messages, calls and results; of reasoning only what this model signed goes along.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 from providers.dialects import signatures
-from providers.dialects.base import Target
+from providers.dialects.base import Given, Target
 from providers.dialects.canonical import (
     BadRequest,
     Chat,
@@ -31,8 +32,9 @@ _ENDINGS: Final = {"plain": "txt", "markdown": "md", "octet-stream": "bin", "": 
 
 
 class InputWriter:
-    def __init__(self, chat: Chat, target: Target, report: Report) -> None:
+    def __init__(self, chat: Chat, target: Target, given: Given, report: Report) -> None:
         self._chat = chat
+        self._given = given
         self._target = target
         self._report = report
         self._own = chat.dialect == NAME
@@ -118,6 +120,9 @@ class InputWriter:
             # No member holds a document's plain text.
             self._report.emulated.append("document")
             return {"type": "input_text", "text": media.text}
+        if not self._target.profile.media_urls and media.url is not None and media.url in self._given.media:
+            fetched = self._given.media[media.url]
+            media = replace(media, url=None, data=fetched.data, media_type=fetched.media_type)
         if self._own and media.spelling is not None:
             piece = media_piece(media)
             return self._checked(media, piece and restored(piece, media))
@@ -158,7 +163,7 @@ class InputWriter:
 
     def _call(self, call: ToolCall, note: dict[str, Any] | None) -> dict[str, Any]:
         if call.signature is not None:
-            self._report.drop("signature")
+            self._report.drop(self._chat.name_of("signature"))
         item = written_items.call(call, note["head"] if note else {}, self._id(call.id))
         return self._with_extras(item, call, note)
 
@@ -198,7 +203,7 @@ class InputWriter:
             return {"type": "reasoning", "summary": summary, "encrypted_content": signature.text}
         if self._target.profile.reasoning_echo and thinking.text:
             return {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": thinking.text}]}
-        self._report.drop("thinking")
+        self._report.drop(self._chat.name_of("thinking" if thinking.redacted is None else "redacted_thinking"))
         return None
 
     def _id(self, tool_id: str) -> str:

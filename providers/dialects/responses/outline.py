@@ -1,6 +1,7 @@
 """What the gateway has to know of a request before it is translated or passed on, and the places it may change."""
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
@@ -8,11 +9,17 @@ import orjson
 from providers.dialects.base import Outline
 from providers.dialects.bodies import read_object, replaced
 from providers.dialects.canonical import BadRequest
-from providers.dialects.estimate import PER_IMAGE, PER_MESSAGE, tokens_of
+from providers.dialects.estimate import PER_IMAGE, PER_MESSAGE
+from providers.dialects.responses.items import kind_of
 from providers.dialects.usage import count
 
 # Bytes of images and files are no text: they are counted as images.
 _DATA: Final = re.compile(rb"data:[A-Za-z0-9.+/;=-]{0,100};base64,[A-Za-z0-9+/=_-]*")
+_KEPT: Final = frozenset({"file_id", "file_ids", "vector_store_ids", "container", "container_id"})
+# What callers themselves describe: names within mean nothing to the provider.
+_SCHEMAS: Final = frozenset({"parameters", "output_schema"})
+# The estimate of what is passed through: from the size alone, since nobody looks into it.
+_PER_TOKEN_BYTES: Final = 3
 _IMAGES: Final = (b'"input_image"', b'"input_file"')
 
 
@@ -38,7 +45,8 @@ def outline(body: bytes) -> Outline:
         stream=bool(stream),
         max_tokens=_limit(content),
         input_bound=len(body) + overhead + images,
-        input_expected=tokens_of(texts) + overhead + images,
+        input_expected=len(texts) // _PER_TOKEN_BYTES + overhead + images,
+        kept_ids=tuple(dict.fromkeys(_kept_ids(content))),
         content=content,
     )
 
@@ -51,6 +59,37 @@ def _limit(content: dict[str, Any]) -> int | None:
     if not number:
         raise BadRequest("/max_output_tokens", "“max_output_tokens” must be a whole number greater than 0.")
     return number
+
+
+def _kept_ids(content: dict[str, Any]) -> Iterator[str]:
+    """A response before, a conversation, items and files of them, stores and containers of hosted tools."""
+    conversation = content.get("conversation")
+    for kept in (content.get("previous_response_id"), conversation, _member(conversation, "id")):
+        if isinstance(kept, str):
+            yield kept
+    items = content.get("input")
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and kind_of(item) == "item_reference" and isinstance(item.get("id"), str):
+            yield item["id"]
+        yield from _named(item)
+    yield from _named(content.get("tools"))
+    yield from _named(_member(content.get("prompt"), "variables"))
+
+
+def _named(found: Any) -> Iterator[str]:
+    if isinstance(found, list):
+        for each in found:
+            yield from _named(each)
+    elif isinstance(found, dict):
+        for name, value in found.items():
+            if name in _KEPT:
+                yield from (each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str))
+            if name not in _SCHEMAS:
+                yield from _named(value)
+
+
+def _member(found: Any, name: str) -> Any:
+    return found.get(name) if isinstance(found, dict) else None
 
 
 def splice(body: bytes, *, model: str | None, max_tokens: int | None) -> bytes:

@@ -4,11 +4,10 @@ from typing import Any, Final
 
 from providers.dialects.base import Target
 from providers.dialects.canonical import Chat, Report
+from providers.dialects.openai.reading import EFFORTS
 
-# From the least to the most.
-EFFORTS: Final = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-# A budget of tokens up to this is that effort; above the last it is "high".
-_BUDGETS: Final = ((4_096, "low"), (16_384, "medium"))
+# A budget of tokens up to this is that effort, as with chats; above the last it is "high".
+_BUDGETS: Final = ((3_200, "low"), (8_000, "medium"))
 
 
 def write(chat: Chat, target: Target, report: Report) -> dict[str, Any]:

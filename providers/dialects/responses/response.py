@@ -48,7 +48,7 @@ def begun(asked: Asked) -> dict[str, Any]:
         "temperature": params.get("temperature"),
         "text": {"format": written_format(chat.output, own=False) if chat.output else {"type": "text"}},
         "tool_choice": written_choice(chat.tool_choice) if chat.tool_choice else "auto",
-        "tools": [_tool(tool) for tool in chat.tools],
+        "tools": [_tool(tool) for tool in chat.tools if isinstance(tool, Tool) or tool.dialect == NAME],
         "top_logprobs": params.get("top_logprobs", 0),
         "top_p": params.get("top_p"),
         "truncation": "disabled",

@@ -6,7 +6,7 @@ Events are told apart by the `type` in their data, since not all vendors name th
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import orjson
 
@@ -30,9 +30,9 @@ from providers.dialects.canonical import (
     UpstreamError,
     UsageSeen,
 )
+from providers.dialects.responses import errors
 from providers.dialects.responses import usage as counts
 from providers.dialects.responses.content import NAME
-from providers.dialects.responses.errors import error_in_stream
 from providers.dialects.responses.items import BETWEEN, reasoning_text
 from providers.dialects.responses.stops import stop_of
 from providers.dialects.sse import Events
@@ -75,18 +75,6 @@ class ResponseReader:
         self._called = False
         self._ended = False
         self._events: list[Event] = []
-        self._handlers: dict[str, Callable[[dict[str, Any]], None]] = {
-            "response.output_text.delta": self._text_delta,
-            "response.function_call_arguments.delta": self._arguments_delta,
-            "response.reasoning_summary_text.delta": self._reasoning_delta,
-            "response.reasoning_text.delta": self._reasoning_delta,
-            "response.refusal.delta": self._text_delta,
-            "response.output_text.done": self._text_done,
-            "response.refusal.done": self._text_done,
-            "response.output_text.annotation.added": self._annotation,
-            "response.output_item.added": self._item_added,
-            "response.output_item.done": self._item_done,
-        }
 
     def feed(self, chunk: bytes) -> list[Event]:
         for _name, data in self._sse.feed(chunk):
@@ -95,9 +83,7 @@ class ResponseReader:
 
     def close(self) -> list[Event]:
         for _name, data in self._sse.close():
-            # What was torn off is no event.
-            if data.rstrip().endswith(b"}"):
-                self._read(data)
+            self._read(data, torn=True)
         self._fail(
             UpstreamError("interrupted", _BAD_GATEWAY, "The stream ended before the response did."), interrupted=True
         )
@@ -108,7 +94,7 @@ class ResponseReader:
         return events
 
     # Events of the stream --------------------------------------------------------------------------------------------
-    def _read(self, data: bytes) -> None:
+    def _read(self, data: bytes, *, torn: bool = False) -> None:
         if self._ended or not data or data == b"[DONE]":
             return
         try:
@@ -116,17 +102,18 @@ class ResponseReader:
         except orjson.JSONDecodeError:
             event = None
         if not isinstance(event, dict):
-            self._fail(UpstreamError("server", _BAD_GATEWAY, "The stream holds what is no event."))
+            if not torn:
+                self._fail(UpstreamError("server", _BAD_GATEWAY, "The stream holds what is no event."))
             return
         kind = event.get("type")
         if not isinstance(kind, str):
             kind = "error" if event.get("error") else ""
-        handler = self._handlers.get(kind)
+        handler = self._HANDLERS.get(kind)
         if handler is not None:
             self._start({})
-            handler(event)
+            handler(self, event)
         elif kind == "error":
-            self._fail(error_in_stream(event, self._target))
+            self._fail(errors.read_in_stream(event, self._target))
         elif isinstance(response := event.get("response"), dict):
             self._start(response)
             if kind in _ENDS:
@@ -151,7 +138,7 @@ class ResponseReader:
             self._events.append(UsageSeen(usage))
         stop = stop_of(response, called=self._called, empty=self._keys == 0)
         if stop.reason == "failed":
-            self._fail(error_in_stream(response.get("error"), self._target))
+            self._fail(errors.read_in_stream(response.get("error"), self._target))
             return
         self._events += [Stopped(stop), End()]
         self._ended = True
@@ -308,6 +295,19 @@ class ResponseReader:
         for item in self._items.values():
             id_ = item.content.get("id")
             self._complete(item, by_id.get(id_, {"type": "message"}) if isinstance(id_, str) else {"type": "message"})
+
+    _HANDLERS: ClassVar[dict[str, Callable[[Any, dict[str, Any]], None]]] = {
+        "response.output_text.delta": _text_delta,
+        "response.function_call_arguments.delta": _arguments_delta,
+        "response.reasoning_summary_text.delta": _reasoning_delta,
+        "response.reasoning_text.delta": _reasoning_delta,
+        "response.refusal.delta": _text_delta,
+        "response.output_text.done": _text_done,
+        "response.refusal.done": _text_done,
+        "response.output_text.annotation.added": _annotation,
+        "response.output_item.added": _item_added,
+        "response.output_item.done": _item_done,
+    }
 
 
 def _number(event: dict[str, Any], name: str) -> int:

@@ -4,7 +4,8 @@ Texts that follow each other share a message, which stays open until another ite
 the same steps, so that both tell the same.
 """
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
 
 from providers.dialects import signatures
 from providers.dialects.base import Asked, Shown
@@ -45,6 +46,8 @@ class ResponseWriter:
         self._transcript = Transcript()
         self._pieces: dict[int, Piece] = {}
         self._items: dict[int, OpenItem] = {}
+        # Reasoning of which nothing came yet.
+        self._silent: set[int] = set()
         # The item that was added last, while it is a message.
         self._message: OpenItem | None = None
         self._stop = Stop("stop")
@@ -58,28 +61,14 @@ class ResponseWriter:
             return b""
         if isinstance(event, Delta):
             return self._delta(event)
-        if isinstance(event, PartStart):
-            return self._start() + (self._open(event) if event.choice == 0 else b"")
-        if isinstance(event, PartEnd):
-            return self._close(event.key)
-        if isinstance(event, PartWhole):
-            return self._start() + (self._whole(event) if event.choice == 0 else b"")
-        if isinstance(event, Start):
-            return self._start()
-        if isinstance(event, Annotated):
-            return self._annotate(event)
-        if isinstance(event, Ping):
-            return KEEP_ALIVE
-        if isinstance(event, End):
-            return self._start() + self._end()
-        self._note(event)
-        return b""
+        step = self._STEPS.get(type(event))
+        return step(self, event) if step is not None else b""
 
     def stop_at_cap(self, problem: dict[str, Any], usage: Usage) -> bytes:
         if self._ended:
             return b""
         self._stop, self._usage = Stop("length"), usage
-        return self._start() + self._end({"problem": problem})
+        return self._end(problem=problem)
 
     def error(self, shown: Shown) -> bytes:
         if self._ended:
@@ -93,7 +82,7 @@ class ResponseWriter:
         return response.ended(self._response, self._stop, self._transcript.output(), self._usage)
 
     # The response ----------------------------------------------------------------------------------------------------
-    def _start(self) -> bytes:
+    def _start(self, _event: Event | None = None) -> bytes:
         if self._started:
             return b""
         self._started = True
@@ -102,47 +91,66 @@ class ResponseWriter:
             "response.in_progress", members
         )
 
-    def _end(self, more: dict[str, Any] | None = None) -> bytes:
+    def _end(self, _event: Event | None = None, **more: Any) -> bytes:
+        told = self._start() + self._transcript.close(self._status)
         self._ended = True
-        told = self._transcript.close(self._status)
         whole = response.ended(self._response, self._stop, self._transcript.output(), self._usage)
-        return told + self._transcript.event(f"response.{whole['status']}", {"response": {**whole, **(more or {})}})
+        return told + self._transcript.event(f"response.{whole['status']}", {"response": {**whole, **more}})
 
     @property
     def _status(self) -> Any:
         return "incomplete" if self._stop.reason in response.INCOMPLETE else "completed"
 
-    def _note(self, event: Event) -> None:
-        if isinstance(event, Signed) and event.key in self._items:
-            self._items[event.key].content["encrypted_content"] = signatures.wrapped(event.signature, NAME)
-        elif isinstance(event, UsageSeen):
-            self._usage = event.usage
-        elif isinstance(event, Stopped) and event.choice == 0:
+    def _count(self, event: UsageSeen) -> bytes:
+        self._usage = event.usage
+        return b""
+
+    def _stopped(self, event: Stopped) -> bytes:
+        if event.choice == 0:
             self._stop = event.stop
+        return b""
 
     # Parts -----------------------------------------------------------------------------------------------------------
     def _open(self, part: PartStart) -> bytes:
+        """Of other choices nothing is shown: a response has one."""
+        told = self._start()
+        if part.choice != 0:
+            return told
         if part.kind in _TEXTS:
-            told = b""
             if self._message is None:
-                self._message, told = self._add(
-                    "msg", status="in_progress", type="message", role="assistant", content=[]
-                )
+                head = {"type": "message", "status": "in_progress", "role": "assistant", "content": []}
+                self._message, added = self._add("msg", head)
+                told += added
             self._items[part.key] = self._message
             self._pieces[part.key], begun = self._transcript.open_piece(self._message, _TEXTS[part.kind])
             return told + begun
-        told = self._leave_message()
         if part.kind == "thinking":
-            self._items[part.key], begun = self._add("rs", type="reasoning", summary=[])
-            return told + begun
-        call = {"call_id": part.id or f"call_{self._id}{part.key}", "name": part.name, "arguments": ""}
-        item, begun = self._add("fc", type="function_call", status="in_progress", **call)
+            # Nothing is shown of reasoning that shows nothing.
+            self._silent.add(part.key)
+            return told
+        told += self._leave_message()
+        call = {"call_id": part.id, "name": part.name, "arguments": ""}
+        item, begun = self._add("fc", {"type": "function_call", "status": "in_progress", **call})
         self._items[part.key] = item
         self._pieces[part.key], _ = self._transcript.open_piece(item, "arguments")
         return told + begun
 
-    def _add(self, prefix: str, **members: Any) -> tuple[OpenItem, bytes]:
-        return self._transcript.add({"id": self._next_id(prefix), **members})
+    def _begin_reasoning(self, key: int) -> bytes:
+        if key not in self._silent:
+            return b""
+        self._silent.remove(key)
+        told = self._leave_message()
+        self._items[key], begun = self._add("rs", {"type": "reasoning", "summary": []})
+        return told + begun
+
+    def _sign(self, event: Signed) -> bytes:
+        told = self._begin_reasoning(event.key)
+        if event.key in self._items:
+            self._items[event.key].content["encrypted_content"] = signatures.wrapped(event.signature, NAME)
+        return told
+
+    def _add(self, prefix: str, head: dict[str, Any]) -> tuple[OpenItem, bytes]:
+        return self._transcript.add({"id": self._next_id(prefix), **head})
 
     def _next_id(self, prefix: str) -> str:
         return f"{prefix}_{self._id}{len(self._transcript.items):04x}"
@@ -150,18 +158,20 @@ class ResponseWriter:
     def _delta(self, delta: Delta) -> bytes:
         piece = self._pieces.get(delta.key)
         if piece is None:
+            told = self._begin_reasoning(delta.key) if delta.text else b""
             item = self._items.get(delta.key)
             if item is None or not delta.text:
-                return b""
+                return told
             piece, begun = self._transcript.open_piece(item, "summary_text")
             self._pieces[delta.key] = piece
-            return begun + self._transcript.delta(piece, delta.text)
+            return told + begun + self._transcript.delta(piece, delta.text)
         if delta.logprobs is not None:
             return self._transcript.delta_with(piece, delta.text, response.logprobs(delta.logprobs))
         return self._transcript.delta(piece, delta.text) if delta.text else b""
 
-    def _close(self, key: int) -> bytes:
-        item, piece = self._items.pop(key, None), self._pieces.pop(key, None)
+    def _close(self, event: PartEnd) -> bytes:
+        self._silent.discard(event.key)
+        item, piece = self._items.pop(event.key, None), self._pieces.pop(event.key, None)
         if item is None:
             return b""
         if piece is None or piece.kind != "arguments":
@@ -190,6 +200,8 @@ class ResponseWriter:
 
     def _whole(self, event: PartWhole) -> bytes:
         part = event.part
+        if event.choice != 0:
+            return b""
         if isinstance(part, Media):
             members = _image(part)
             return self._whole_item("ig", members) if members else b""
@@ -203,7 +215,20 @@ class ResponseWriter:
         return b""
 
     def _whole_item(self, prefix: str, members: dict[str, Any]) -> bytes:
-        return self._leave_message() + self._transcript.whole({"id": self._next_id(prefix), **members})
+        return self._start() + self._leave_message() + self._transcript.whole({"id": self._next_id(prefix), **members})
+
+    _STEPS: ClassVar[dict[type[Any], Callable[[Any, Any], bytes]]] = {
+        Start: _start,
+        PartStart: _open,
+        PartWhole: _whole,
+        PartEnd: _close,
+        Signed: _sign,
+        Annotated: _annotate,
+        UsageSeen: _count,
+        Stopped: _stopped,
+        Ping: lambda _writer, _event: KEEP_ALIVE,
+        End: _end,
+    }
 
 
 def _image(media: Media) -> dict[str, Any] | None:

@@ -8,36 +8,47 @@ from typing import Any, Final
 
 import orjson
 
-from providers.dialects.base import JSON, Given, Outgoing, Target
+from providers.dialects.base import EVENT_STREAM, JSON, Given, Outgoing, Target
 from providers.dialects.canonical import (
     BadRequest,
     Chat,
     HostedTool,
+    Media,
     OutputFormat,
     Report,
     Tool,
     ToolChoice,
+    ToolResult,
 )
 from providers.dialects.responses import parameters, reasoning
 from providers.dialects.responses.content import NAME
 from providers.dialects.responses.input_writing import InputWriter
 
-PATH: Final = "responses"
+PATH: Final = "/responses"
 
 
-def write_request(chat: Chat, target: Target, given: Given) -> Outgoing:  # noqa: ARG001  # every medium may be an address here
+def wanted_media(chat: Chat, target: Target) -> list[str]:
+    """Addresses of media, where the provider takes bytes only (T20)."""
+    if target.profile.media_urls:
+        return []
+    parts = [part for turn in chat.turns for part in turn.parts]
+    inner = [part for result in parts if isinstance(result, ToolResult) for part in result.parts]
+    urls = {part.url: None for part in [*parts, *inner] if isinstance(part, Media) and part.url is not None}
+    return list(urls)
+
+
+def write_request(chat: Chat, target: Target, given: Given) -> Outgoing:
     """Raises BadRequest."""
     report = Report()
     own = chat.dialect == NAME
     body: dict[str, Any] = {"model": target.model.name}
-    InputWriter(chat, target, report).write(body)
+    InputWriter(chat, target, given, report).write(body)
     _write_tools(chat, target, report, body)
-    if chat.max_tokens is not None:
-        body["max_output_tokens"] = chat.max_tokens
+    _write_limit(chat, target, report, body)
     if chat.stop:
         raise BadRequest(f"/{chat.name_of('stop')}", "This model takes no stop sequences; leave them out.")
     if chat.output is not None:
-        _write_format(chat.output, target, report, body, own=own)
+        _write_format(chat, chat.output, target, report, body)
     if thinking := reasoning.write(chat, target, report):
         body["reasoning"] = thinking
     parameters.write(chat, target, report, body)
@@ -52,7 +63,17 @@ def write_request(chat: Chat, target: Target, given: Given) -> Outgoing:  # noqa
             body.setdefault("include", []).append(parameters.ENCRYPTED)
         for name in chat.extras:
             report.drop(name)
-    return Outgoing(f"/{PATH}", [("content-type", JSON)], orjson.dumps(body), report)
+    headers = [("content-type", JSON), ("accept", EVENT_STREAM if chat.stream else JSON)]
+    return Outgoing(PATH, headers, orjson.dumps(body), report)
+
+
+def _write_limit(chat: Chat, target: Target, report: Report, body: dict[str, Any]) -> None:
+    limit, most = chat.max_tokens, target.model.max_output_tokens
+    if limit is not None and most is not None and limit > most:
+        report.clamped.append((chat.name_of("max_tokens"), str(most)))
+        limit = most
+    if limit is not None:
+        body["max_output_tokens"] = limit
 
 
 def _restore(chat: Chat, body: dict[str, Any]) -> None:
@@ -75,9 +96,11 @@ def _write_tools(chat: Chat, target: Target, report: Report, body: dict[str, Any
     if not chat.tools and not own:
         return
     if chat.tools and target.model.tools is False:
-        raise BadRequest("/tools", f"The model “{target.model.name}” takes no tools; leave them out.")
+        raise BadRequest(
+            f"/{chat.name_of('tools')}", f"The model “{target.model.name}” takes no tools; leave them out."
+        )
     if chat.tools:
-        body["tools"] = [_tool(tool, number, report, own=own) for number, tool in enumerate(chat.tools)]
+        body["tools"] = [_tool(tool, f"/{chat.name_of('tools')}", report, own=own) for tool in chat.tools]
     if choice is not None:
         _write_choice(chat, choice, target, body)
     if chat.parallel_tools is not None:
@@ -87,13 +110,11 @@ def _write_tools(chat: Chat, target: Target, report: Report, body: dict[str, Any
             report.drop(chat.name_of("parallel_tools"))
 
 
-def _tool(tool: Tool | HostedTool, number: int, report: Report, *, own: bool) -> dict[str, Any]:
+def _tool(tool: Tool | HostedTool, pointer: str, report: Report, *, own: bool) -> dict[str, Any]:
     if isinstance(tool, HostedTool):
         if tool.dialect == NAME:
             return tool.content
-        raise BadRequest(
-            f"/tools/{number}", f"The tool “{tool.kind}” is run by another provider; this model has none like it."
-        )
+        raise BadRequest(pointer, f"The tool “{tool.kind}” is run by another provider; this model has none like it.")
     written: dict[str, Any] = {"type": "function", "name": tool.name}
     if tool.description is not None:
         written["description"] = tool.description
@@ -103,7 +124,8 @@ def _tool(tool: Tool | HostedTool, number: int, report: Report, *, own: bool) ->
         if tool.strict is not None:
             written["strict"] = tool.strict
         return {**written, **(tool.spelling or {}), **(tool.extras or {})}
-    written["parameters"] = tool.parameters or {"type": "object", "properties": {}}
+    # Must be said, where null is a tool that takes none.
+    written["parameters"] = tool.parameters
     # Left out, it would be true here, and false in every other dialect.
     written["strict"] = bool(tool.strict)
     for name in tool.extras or {}:
@@ -133,9 +155,13 @@ def written_choice(choice: ToolChoice) -> Any:
 
 
 # The form of the answer ----------------------------------------------------------------------------------------------
-def _write_format(output: OutputFormat, target: Target, report: Report, body: dict[str, Any], *, own: bool) -> None:
+def _write_format(chat: Chat, output: OutputFormat, target: Target, report: Report, body: dict[str, Any]) -> None:
+    own = chat.dialect == NAME
     if output.kind == "schema" and target.model.json_schema is False:
-        raise BadRequest("", f"The model “{target.model.name}” cannot hold itself to a JSON schema; leave it out.")
+        raise BadRequest(
+            f"/{chat.name_of('output')}",
+            f"The model “{target.model.name}” cannot hold itself to a JSON schema; leave it out.",
+        )
     body["text"] = {"format": written_format(output, own=own)}
     if not own:
         for name in output.extras or {}:
