@@ -116,29 +116,33 @@ def _model(path: str, body: dict[str, Any]) -> str:
 
 # How a vendor of the corpus counts, where it is not the way of its dialect: names in usage_rules.RULES.
 _RULES: Final = {"xai": "xai", "google": "google", "perplexity": "perplexity"}
+# Words of a vendor's own, without which its requests would not come back as they were.
+_WORDS: Final[dict[str, dict[str, Any]]] = {
+    "mistral": {"seed_field": "random_seed", "required_word": "any", "document_part": "document_url"},
+}
 
 
 def target(exchange: Exchange) -> Target:
     """The provider that was called: a profile that allows everything, so that nothing is lost to its limits."""
-    return permissive(exchange.model, exchange.request or {}, id_=exchange.vendor, rule=_RULES.get(exchange.vendor, ""))
+    rule, words = _RULES.get(exchange.vendor, ""), _WORDS.get(exchange.vendor, {})
+    return permissive(exchange.model, exchange.request or {}, id=exchange.vendor, usage_rule=rule, **words)
 
 
-def permissive(model: str, request: dict[str, Any], *, id_: str = "custom", rule: str = "") -> Target:
+def permissive(model: str, request: dict[str, Any], **changes: Any) -> Target:
     newer = "max_completion_tokens" in request
-    return Target(
-        Profile(
-            id=id_,
-            name=id_,
-            usage_rule=rule,
-            max_tokens_field="max_completion_tokens" if newer else "max_tokens",
-            developer_role=True,
-            strict_tools=True,
-            json_schema=True,
-            name_field=True,
-            reasoning_echo=True,
-            max_temperature=None,
-            max_stop=None,
-            vertex=id_.startswith("vertex"),
+    everything: dict[str, Any] = {
+        "id": "custom",
+        "name": "Custom",
+        "max_tokens_field": "max_completion_tokens" if newer else "max_tokens",
+        "developer_role": True,
+        "strict_tools": True,
+        "json_schema": True,
+        "name_field": True,
+        "reasoning_fields": frozenset(
+            {"reasoning_content", "reasoning", "reasoning_details", "thinking", "extra_content"}
         ),
-        ModelFacts(model),
-    )
+        "max_temperature": None,
+        "max_stop": None,
+    }
+    # Where a request must have a limit and its caller named none.
+    return Target(Profile(**(everything | changes)), ModelFacts(model, max_output_tokens=64_000))

@@ -62,7 +62,7 @@ def test_request_is_written_back_as_it_was(exchange: Exchange, record: Record) -
     assert _comparable(orjson.loads(sent.body)) == _comparable(wanted or {})
     assert sent.report == c.Report()
     if exchange.dialect == "gemini":
-        assert sent.path.partition("?")[0].lstrip("/") in {exchange.path, exchange.path.removeprefix("models/")}
+        assert sent.path.partition("?")[0].removeprefix("/publishers/google").removeprefix("/") == exchange.path
     record("requests read and written back", exchange.dialect)
 
 
@@ -194,6 +194,8 @@ def _terminal_at(exchange: Exchange) -> int:
     at = 0
     found = None
     for line in exchange.answer.splitlines(keepends=True):
+        if line.rstrip() == b"data: [DONE]":
+            break
         if _is_terminal(exchange.dialect, line) and (found is None or exchange.dialect != "gemini"):
             found = at + len(line.rstrip()) - 1
             if exchange.dialect != "openai":
