@@ -147,8 +147,10 @@ def _address(media: Media) -> str | None:
 
 def restored(piece: dict[str, Any], part: Text | Refusal | Media) -> dict[str, Any]:
     """With what this dialect's reader kept of it."""
-    own = {name: value for name, value in (part.spelling or {}).items() if name not in _NOTES}
-    return {**piece, **own, **(part.extras or {})}
+    spelling, extras = part.spelling or {}, part.extras or {}
+    head = spelling.get("item", {}).get("head", {})
+    own = {name: value for name, value in spelling.items() if name not in _NOTES}
+    return {**piece, **own, **{name: value for name, value in extras.items() if name not in head}}
 
 
 # Members -------------------------------------------------------------------------------------------------------------

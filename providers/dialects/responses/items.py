@@ -12,6 +12,7 @@ from providers.dialects.responses.content import NAME, member, optional, read_co
 
 # What stands between the pieces of one item's reasoning when they become one text.
 BETWEEN: Final = "\n\n"
+_MESSAGE: Final = frozenset({"type", "role", "id", "status"})
 _CALL: Final = frozenset({"type", "call_id", "name", "arguments", "id", "status", "encrypted_content"})
 _RESULT: Final = frozenset({"type", "call_id", "output", "id", "status", "name"})
 # Reasoning that its maker shows to nobody, marked within the signature that carries it.
@@ -51,6 +52,10 @@ def _message(item: dict[str, Any], number: int, pointer: str) -> list[Part]:
     note = {"number": number, "head": head, "text": isinstance(content, str)}
     for part in parts:
         part.spelling = {**(part.spelling or {}), "item": note}
+    # What a message says of itself (its phase) is lost elsewhere with its first piece.
+    told = {name: value for name, value in head.items() if name not in _MESSAGE and value is not None}
+    if told and parts and isinstance(parts[0], Text | Media | Refusal):
+        parts[0].extras = {**(parts[0].extras or {}), **told}
     return parts or [Opaque(NAME, "message", item, _whole(number))]
 
 
