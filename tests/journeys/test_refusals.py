@@ -135,3 +135,20 @@ def test_plan_upgrade_required(case: Case) -> None:
     fix = case.refused(call, "plan-upgrade-required")
     page = case.page_of(fix, "Change plan and pay")
     case.fixed(call, case.owner.submit(page, "Change plan and pay"))
+
+
+# Keys -----------------------------------------------------------------------------------------------------------------
+def test_revoked_key_is_named_by_its_link(case: Case) -> None:
+    case.enter()
+    case.owner.submit(case.owner.get(f"/keys/{case.team['key']}/revoke/"), "Revoke key", name="First")
+    time.sleep(1)
+
+    refusal = case.chat()
+
+    assert refusal is not None
+    assert (refusal.status, refusal.problem["code"]) == (401, "credentials-revoked")
+    fix: str = refusal.problem["links"]["fix"]
+    page = case.owner.get(fix)
+    assert case.team["key"] in fix
+    assert f"Of {case.team['name']} robot." in page.text
+    assert case.people.stranger.get(fix).status == 404
