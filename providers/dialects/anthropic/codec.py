@@ -6,9 +6,10 @@ from typing import Final
 
 from providers.dialects.anthropic import answers, counting, errors, media, model_list, reading, splicing, writing
 from providers.dialects.anthropic.blocks import DIALECT
+from providers.dialects.anthropic.event_bytes import PING
 from providers.dialects.anthropic.metering import AnswerMeter, StreamMeter
 from providers.dialects.anthropic.stream_reader import StreamReader
-from providers.dialects.anthropic.stream_writer import PING, StreamWriter
+from providers.dialects.anthropic.stream_writer import StreamWriter
 from providers.dialects.base import Asked, Given, Headers, ListedModel, Meter, Outgoing, Outline, Shown, Target
 from providers.dialects.canonical import Answer, Chat, UpstreamError
 

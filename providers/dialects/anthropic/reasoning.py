@@ -1,7 +1,8 @@
 """How much a model shall think: effort, a budget of tokens or "adaptive", as the model at hand takes it.
 
-Anthropic refuses thinking beside a forced tool, beside changed sampling, and with a budget that the limit of tokens does
-not leave (T11). Here the thinking gives way to a forced tool, the budget to the limit, and sampling to the thinking.
+Anthropic refuses thinking beside a forced tool, beside changed sampling, with a budget that the limit of tokens does not
+leave (T11), and within a round of tools that was begun without. Here the thinking gives way to the tools, the budget to the
+limit, and sampling to the thinking.
 """
 
 from dataclasses import dataclass
@@ -28,13 +29,33 @@ class Thought:
     def on(self) -> bool:
         return self.thinking is not None and self.thinking["type"] != "disabled"
 
+    @property
+    def by_budget(self) -> bool:
+        return self.thinking is not None and self.thinking["type"] == "enabled"
 
-def write_reasoning(draft: Draft, max_tokens: int, *, forced: bool) -> Thought:
+
+def goes_on_unthought(messages: list[dict[str, Any]]) -> bool:
+    """Whether results of tools go to an assistant that did not think before it called, or whose thinking is not here.
+
+    With a budget the API refuses that.
+    """
+    if len(messages) < 2 or not _begins_with(messages[-1], "tool_result"):
+        return False
+    return not _begins_with(messages[-2], "thinking", "redacted_thinking")
+
+
+def _begins_with(message: dict[str, Any], *kinds: str) -> bool:
+    content = message.get("content")
+    first = content[0] if isinstance(content, list) and content else None
+    return isinstance(first, dict) and first.get("type") in kinds
+
+
+def write_reasoning(draft: Draft, max_tokens: int, messages: list[dict[str, Any]], *, forced: bool) -> Thought:
     asked = draft.chat.reasoning
     if asked is None:
         return Thought()
     thought = _off(asked) if asked.off else _on(draft, asked, max_tokens)
-    if forced and thought.on:
+    if thought.on and (forced or (thought.by_budget and goes_on_unthought(messages))):
         draft.report.drop(draft.chat.name_of("reasoning"))
         thought.thinking = {"type": "disabled"}
     if thought.thinking is not None and asked.show is not None and thought.on and draft.own:

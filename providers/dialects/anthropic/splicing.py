@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from providers.dialects.anthropic.blocks import DIALECT
+from providers.dialects.anthropic.reasoning import goes_on_unthought
 from providers.dialects.anthropic.writing import VERTEX_VERSION, request_path
 from providers.dialects.base import Outline, Target
 from providers.dialects.bodies import removed, replaced
@@ -16,7 +17,7 @@ def splice(body: bytes, outline: Outline, model: str | None, max_tokens: int | N
     """Vertex names the model in the path and wants its version in the body."""
     messages = outline.content["messages"]
     if any(_is_foreign(block) for message in messages for block in _blocks(message)):
-        body = orjson.dumps({**outline.content, "messages": _without_foreign(messages)})
+        body = orjson.dumps(_fit(outline.content))
     changes: dict[tuple[str, ...], bytes] = {}
     if target.profile.vertex:
         body = removed(body, "model")
@@ -47,6 +48,15 @@ def _is_foreign(block: Any) -> bool:
         return False
     proof = block.get("signature", block.get("data"))
     return isinstance(proof, str) and unwrapped(proof, DIALECT).dialect != DIALECT
+
+
+def _fit(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Written anew without it; where that leaves a round of tools unthought, nothing more is thought in it."""
+    messages = _without_foreign(content["messages"])
+    thinking = content.get("thinking")
+    by_budget = isinstance(thinking, dict) and thinking.get("type") == "enabled"
+    changes = {"thinking": {"type": "disabled"}} if by_budget and goes_on_unthought(messages) else {}
+    return {**content, "messages": messages, **changes}
 
 
 def _without_foreign(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

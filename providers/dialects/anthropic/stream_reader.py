@@ -4,13 +4,13 @@ What an event is, its JSON says; its name is not looked at. A block that only An
 Each report of usage sets what it names: message_delta's are cumulative. Nothing is read after the end.
 """
 
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import orjson
 
 from providers.dialects.anthropic.blocks import DIALECT
 from providers.dialects.anthropic.errors import read_stream_error
+from providers.dialects.anthropic.open_blocks import Kind, OpenBlock, gather, more, whole
 from providers.dialects.anthropic.stops import read_stop
 from providers.dialects.anthropic.tool_writing import ANSWER_TOOL
 from providers.dialects.base import Target
@@ -36,7 +36,6 @@ from providers.dialects.canonical import (
 from providers.dialects.sse import Events
 from providers.dialects.usage_rules import read as read_usage
 
-Kind = Literal["text", "thinking", "tool", "opaque"]
 # A piece of a block, by the type of its delta.
 _PIECES: Final = {"text_delta": "text", "input_json_delta": "partial_json", "thinking_delta": "thinking"}
 _OPENS: Final[dict[str, Kind]] = {"text_delta": "text", "input_json_delta": "opaque", "thinking_delta": "thinking"}
@@ -45,24 +44,13 @@ _CALL: Final = frozenset({"type", "id", "name", "input"})
 _NOWHERE: Final = -1
 
 
-@dataclass(slots=True)
-class _Open:
-    key: int
-    kind: Kind
-    block: dict[str, Any]
-    # What came of a signature, or of the input of a block of Anthropic's own.
-    pieces: list[str] = field(default_factory=list)
-    # Whether any arguments of a call came.
-    argued: bool = False
-
-
 class StreamReader:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._source = Events()
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, OpenBlock] = {}
         self._keys = 0
-        self._started = self._ended = False
+        self.started = self._ended = False
         self._usage: dict[str, Any] = {}
         self._word: Any = None
         self._sequence: Any = None
@@ -130,10 +118,10 @@ class StreamReader:
     # The message -----------------------------------------------------------------------------------------------------
     def _start(self, message: Any, events: list[Event]) -> None:
         members = message if isinstance(message, dict) else {}
-        if not self._started:
+        if not self.started:
             id_, model = members.get("id"), members.get("model")
             events.append(Start(id_ if isinstance(id_, str) else "", model if isinstance(model, str) else ""))
-            self._started = True
+            self.started = True
         self._report(members.get("usage"), events)
 
     def _delta(self, content: dict[str, Any], events: list[Event]) -> None:
@@ -152,7 +140,7 @@ class StreamReader:
             events.append(UsageSeen(usage))
 
     def _first(self, events: list[Event]) -> None:
-        if not self._started:
+        if not self.started:
             self._start(None, events)
 
     def _finish(self, events: list[Event]) -> None:
@@ -182,7 +170,7 @@ class StreamReader:
             self._begin_text(place, members, events)
         elif kind == "thinking":
             opened = self._opened(place, "thinking", members, events)
-            _more(opened, members.get("thinking"), events)
+            more(opened, members.get("thinking"), events)
             if isinstance(members.get("signature"), str):
                 opened.pieces.append(members["signature"])
         elif kind == "redacted_thinking":
@@ -197,28 +185,28 @@ class StreamReader:
 
     def _begin_text(self, place: int, block: dict[str, Any], events: list[Event]) -> None:
         opened = self._opened(place, "text", block, events)
-        _more(opened, block.get("text"), events)
+        more(opened, block.get("text"), events)
         citations = block.get("citations")
         given = citations if isinstance(citations, list) else []
         events += [Annotated(opened.key, DIALECT, citation) for citation in given]
 
     def _begin_call(self, place: int, block: dict[str, Any], events: list[Event]) -> None:
         id_, name = block.get("id"), block.get("name")
-        if not isinstance(name, str) or not name:
-            self._fail(UpstreamError("server", 502, "A tool's call has no name."), events)
+        if not (isinstance(name, str) and name and isinstance(id_, str) and id_):
+            self._fail(UpstreamError("server", 502, "A tool's call has no id or no name."), events)
         elif name == ANSWER_TOOL:
             self._answered = True
             self._opened(place, "text", block, events)
         else:
             self._called = True
-            opened = _Open(self._next_key(), "tool", block)
+            opened = OpenBlock(self._next_key(), "tool", block)
             self._open[place] = opened
             extras = {member: value for member, value in block.items() if member not in _CALL} or None
-            known = id_ if isinstance(id_, str) and id_ else f"toolu_{opened.key}"
-            events.append(PartStart(opened.key, "tool", known, name, extras=extras))
+            events.append(PartStart(opened.key, "tool", id_, name, extras=extras))
 
-    def _opened(self, place: int, kind: Kind, block: dict[str, Any], events: list[Event]) -> _Open:
-        opened = _Open(self._next_key(), kind, block)
+    def _opened(self, place: int, kind: Kind, block: dict[str, Any], events: list[Event]) -> OpenBlock:
+        # A block that comes whole at its end is numbered there.
+        opened = OpenBlock(_NOWHERE if kind == "opaque" else self._next_key(), kind, block)
         self._open[place] = opened
         if kind in {"text", "thinking"}:
             events.append(PartStart(opened.key, "text" if kind == "text" else "thinking"))
@@ -240,9 +228,9 @@ class StreamReader:
             self._first(events)
             opened = self._opened(place, _OPENS.get(kind, "opaque"), {}, events)
         if opened.kind == "opaque":
-            _gather(opened, delta)
+            gather(opened, delta)
         elif kind in _PIECES:
-            _more(opened, delta.get(_PIECES[kind]), events)
+            more(opened, delta.get(_PIECES[kind]), events)
         elif kind == "signature_delta" and isinstance(delta.get("signature"), str):
             opened.pieces.append(delta["signature"])
         elif kind == "citations_delta":
@@ -254,8 +242,8 @@ class StreamReader:
             return
         if opened.kind == "opaque":
             kind = opened.block.get("type")
-            whole = Opaque(DIALECT, kind if isinstance(kind, str) else "", _whole(opened))
-            events.append(PartWhole(opened.key, whole))
+            part = Opaque(DIALECT, kind if isinstance(kind, str) else "", whole(opened))
+            events.append(PartWhole(self._next_key(), part))
             return
         given = opened.block.get("input")
         if not opened.argued and isinstance(given, dict) and given:
@@ -270,28 +258,3 @@ class StreamReader:
 def _place(content: dict[str, Any]) -> int:
     index = content.get("index")
     return index if isinstance(index, int) else _NOWHERE
-
-
-def _more(opened: _Open, text: Any, events: list[Event]) -> None:
-    if isinstance(text, str) and text:
-        opened.argued = True
-        events.append(Delta(opened.key, text))
-
-
-def _gather(opened: _Open, delta: dict[str, Any]) -> None:
-    """A piece of a block of Anthropic's own: of its input, or the member that the delta names."""
-    for name, value in delta.items():
-        if name == "partial_json" and isinstance(value, str):
-            opened.pieces.append(value)
-        elif name != "type":
-            opened.block[name] = value
-
-
-def _whole(opened: _Open) -> dict[str, Any]:
-    text = "".join(opened.pieces)
-    if text.strip():
-        try:
-            opened.block["input"] = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            opened.block["input"] = text
-    return opened.block

@@ -12,6 +12,7 @@ import orjson
 from providers.dialects.anthropic.answers import UNSIGNED, blocks_of, usage_view
 from providers.dialects.anthropic.blocks import DIALECT
 from providers.dialects.anthropic.errors import error_event
+from providers.dialects.anthropic.event_bytes import PING, event_bytes, message_start
 from providers.dialects.anthropic.stops import stop_word
 from providers.dialects.anthropic.turns import carried
 from providers.dialects.base import Asked, Shown
@@ -36,7 +37,6 @@ from providers.dialects.canonical import (
 from providers.dialects.signatures import wrapped
 from providers.dialects.usage import Usage
 
-PING: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
 # Of the type of delta and the member that hold more of a part.
 _PIECES: Final = {
     "text": ("text_delta", "text"),
@@ -107,21 +107,7 @@ class StreamWriter:
         if self._started:
             return b""
         self._started = True
-        # Never 0 and 0, which clients show as a free call.
-        usage = {"input_tokens": max(1, self._asked.input_estimate), "output_tokens": 1}
-        return _event(
-            "message_start",
-            message={
-                "id": f"msg_{self._asked.id}",
-                "type": "message",
-                "role": "assistant",
-                "model": self._asked.model,
-                "content": [],
-                "stop_reason": None,
-                "stop_sequence": None,
-                "usage": usage,
-            },
-        )
+        return message_start(self._asked.model, self._asked.id, self._asked.input_estimate)
 
     def _finish(self, problem: dict[str, Any] | None = None) -> bytes:
         closed = self._close()
@@ -136,7 +122,11 @@ class StreamWriter:
             "stop_sequence": self._stop.sequence,
         }
         more = {} if problem is None else {"problem": problem}
-        return closed + _event("message_delta", delta=delta, usage=self._totals(), **more) + _event("message_stop")
+        return (
+            closed
+            + event_bytes("message_delta", delta=delta, usage=self._totals(), **more)
+            + event_bytes("message_stop")
+        )
 
     def _totals(self) -> dict[str, Any]:
         if self._usage is not None:
@@ -213,7 +203,7 @@ class StreamWriter:
             block = {"type": "thinking", "thinking": "", "signature": ""}
         else:
             block = {"type": "text", "text": ""}
-        return _event("content_block_start", index=self._place, content_block=block)
+        return event_bytes("content_block_start", index=self._place, content_block=block)
 
     def _delta(self, event: Delta) -> bytes:
         text = event.text
@@ -231,7 +221,7 @@ class StreamWriter:
         return self._piece({"type": "signature_delta", "signature": wrapped(event.signature, DIALECT)})
 
     def _piece(self, delta: dict[str, Any]) -> bytes:
-        return _event("content_block_delta", index=self._place, delta=delta)
+        return event_bytes("content_block_delta", index=self._place, delta=delta)
 
     def _close(self, *, cut_off: bool = False) -> bytes:
         """`cut_off`: more of the part may come."""
@@ -244,7 +234,7 @@ class StreamWriter:
         signature = (
             self._piece({"type": "signature_delta", "signature": wrapped(UNSIGNED, DIALECT)}) if unsigned else b""
         )
-        ended = signature + _event("content_block_stop", index=self._place)
+        ended = signature + event_bytes("content_block_stop", index=self._place)
         return ended + self._after_call(part) if part.kind == "tool" else ended
 
     def _after_call(self, part: PartStart) -> bytes:
@@ -258,8 +248,8 @@ class StreamWriter:
 
     def _whole(self, block: dict[str, Any]) -> bytes:
         self._place += 1
-        started = _event("content_block_start", index=self._place, content_block=block)
-        return started + _event("content_block_stop", index=self._place)
+        started = event_bytes("content_block_start", index=self._place, content_block=block)
+        return started + event_bytes("content_block_stop", index=self._place)
 
 
 def _is_object(arguments: str) -> bool:
@@ -267,7 +257,3 @@ def _is_object(arguments: str) -> bool:
         return isinstance(orjson.loads(arguments.strip() or "{}"), dict)
     except orjson.JSONDecodeError:
         return False
-
-
-def _event(kind: str, **members: Any) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (kind.encode(), orjson.dumps({"type": kind, **members}))

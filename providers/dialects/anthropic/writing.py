@@ -29,8 +29,8 @@ def write_request(chat: Chat, target: Target, given: Given) -> Outgoing:
     draft = Draft(chat, target, given)
     max_tokens = _max_tokens(draft)
     tools = write_tools(draft)
-    thought = write_reasoning(draft, max_tokens, forced=tools.forced)
     system, messages = write_turns(draft)
+    thought = write_reasoning(draft, max_tokens, messages, forced=tools.forced)
     body: Body = {"anthropic_version": VERTEX_VERSION} if target.profile.vertex else {"model": target.model.name}
     body["max_tokens"] = max_tokens
     if system := _instructed(system, tools):
