@@ -14,8 +14,9 @@ from providers.dialects import canonical as c
 from providers.dialects.base import Asked, CallerDialect, Fetched, Given, Outgoing
 from providers.dialects.canonical import Answer, BadRequest, Chat, Event
 from providers.dialects.registry import CALLERS, UPSTREAMS
-from tests.providers.dialects import corpus, counting, frames, losses, sdk
+from tests.providers.dialects import corpus, counting, losses, sdk
 from tests.providers.dialects.corpus import Exchange
+from tests.providers.dialects.endings import terminal_at
 from tests.providers.dialects.figures import Record
 from tests.providers.dialects.said import expected, gathered
 
@@ -169,7 +170,7 @@ def test_stream_gives_equal_events_wherever_it_is_cut(exchange: Exchange, record
 
 @_params(STREAMS)
 def test_stream_without_its_end_is_interrupted(exchange: Exchange, record: Record) -> None:
-    terminal = _terminal_at(exchange)
+    terminal = terminal_at(exchange)
     step = max(1, terminal // 60)
 
     for end in {*range(0, terminal, step), terminal}:
@@ -179,45 +180,6 @@ def test_stream_without_its_end_is_interrupted(exchange: Exchange, record: Recor
         assert last.interrupted, f"cut at {end}"
         assert not any(isinstance(event, c.End) for event in events)
     record("streams interrupted at any cut", exchange.dialect)
-
-
-def _terminal_at(exchange: Exchange) -> int:
-    """The last place where a cut leaves the terminal event torn."""
-    if exchange.dialect == "bedrock":
-        at = 0
-        for headers, payload in frames.read(exchange.answer):
-            size = len(frames.frame(headers, payload))
-            if headers[":event-type"] == "messageStop":
-                return at + size - 1
-            at += size
-        raise AssertionError("no messageStop")
-    at = 0
-    found = None
-    for line in exchange.answer.splitlines(keepends=True):
-        if line.rstrip() == b"data: [DONE]":
-            break
-        if _is_terminal(exchange.dialect, line) and (found is None or exchange.dialect != "gemini"):
-            found = at + len(line.rstrip()) - 1
-            if exchange.dialect != "openai":
-                break
-        at += len(line)
-    assert found is not None, "no terminal event"
-    return found
-
-
-def _is_terminal(dialect: str, line: bytes) -> bool:
-    data = line.removeprefix(b"data:").strip()
-    if not data.startswith(b"{"):
-        return False
-    content = orjson.loads(data)
-    if dialect == "openai":
-        # The choice that finishes last.
-        return "error" in content or any(choice.get("finish_reason") for choice in content.get("choices", []))
-    if dialect == "responses":
-        return content["type"] in {"response.completed", "response.incomplete", "response.failed", "error"}
-    if dialect == "gemini":
-        return any(candidate.get("finishReason") for candidate in content.get("candidates", []))
-    return content.get("type") in {"message_stop", "message-end"} or content.get("done") is True
 
 
 # Answers and streams towards callers ---------------------------------------------------------------------------------
