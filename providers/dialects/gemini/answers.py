@@ -93,7 +93,7 @@ def write_answer(answer: Answer, asked: Asked) -> bytes:
     candidates = [
         _candidate(choice, number, own=own)
         for number, choice in enumerate(answer.choices)
-        if not (own and choice.extras is None)
+        if not (own and choice.extras is None and not choice.parts)
     ]
     if candidates:
         written["candidates"] = candidates
@@ -110,8 +110,8 @@ def write_answer(answer: Answer, asked: Asked) -> bytes:
 
 def _candidate(choice: Choice, number: int, *, own: bool) -> dict[str, Any]:
     parts = answer_parts(choice.parts, own=own)
-    if own:
-        extras = choice.extras or {}
+    if own and choice.extras is not None:
+        extras = choice.extras
         content = {**extras["content"], **({"parts": parts} if parts else {})} if "content" in extras else None
         candidate: dict[str, Any] = {} if content is None else {"content": content}
         if choice.stop.word:

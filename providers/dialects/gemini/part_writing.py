@@ -25,11 +25,9 @@ from providers.dialects.canonical import (
 )
 from providers.dialects.gemini import media as media_parts
 from providers.dialects.gemini.media import with_rest
-from providers.dialects.gemini.parts import NAME, is_made
+from providers.dialects.gemini.parts import NAME, PLACEHOLDER, is_made
 from providers.dialects.gemini.results import object_in, object_of
 
-# Stands for a signature that nobody has (ai.google.dev/gemini-api/docs/thought-signatures).
-PLACEHOLDER: Final = "skip_thought_signature_validator"
 Written = dict[str, Any]
 
 
@@ -77,7 +75,9 @@ class PartWriter:
         holds = signatures.holds(signature, NAME, self._target.model.name) and thought.redacted is None
         if not holds and not (self._own and signature is None):
             # Of another model, or not to be proved: it would be refused (T10).
-            self._report.drop(self._chat.name_of("thinking" if thought.redacted is None else "redacted_thinking"))
+            if thought.text.strip() or signature is not None:
+                name = "thinking" if thought.redacted is None else "redacted_thinking"
+                self._report.drop(self._chat.name_of(name))
             return pending
         signed = signature.text if signature else ""
         alone = (thought.spelling or {}).get("alone") if self._own else None

@@ -29,6 +29,8 @@ from providers.dialects.gemini.results import read_result
 NAME: Final = "gemini"
 # Of ids that this dialect's reader made where none was given; its writer leaves them out again.
 _MADE: Final = "gcall_"
+# Stands for a signature that nobody has (ai.google.dev/gemini-api/docs/thought-signatures).
+PLACEHOLDER: Final = "skip_thought_signature_validator"
 # Before the text of a foreign signature that is no proof but a whole thought which its maker shows to nobody.
 REDACTED: Final = "redacted:"
 _TEXT: Final = frozenset({"text", "thought", "thoughtSignature"})
@@ -140,6 +142,8 @@ def _call(part: dict[str, Any], pointer: str, calls: Calls, model: str) -> ToolC
     if arguments is not None and not isinstance(arguments, dict):
         raise BadRequest(f"{pointer}/functionCall/args", "“args” must be an object.")
     extras, spelling = split(part, _CALL)
+    if part.get("thoughtSignature") == PLACEHOLDER:
+        spelling = {**(spelling or {}), "thoughtSignature": PLACEHOLDER}
     inner, _ = split(call, _CALL_INNER)
     if inner:
         extras = {**(extras or {}), "functionCall": inner}
@@ -174,7 +178,7 @@ def _result(part: dict[str, Any], pointer: str, calls: Calls) -> ToolResult:
 
 def _signature(part: Mapping[str, Any], pointer: str, model: str) -> Signature | None:
     text = part.get("thoughtSignature")
-    if text is None or text == "":
+    if text is None or text in ("", PLACEHOLDER):
         return None
     if not isinstance(text, str):
         raise BadRequest(f"{pointer}/thoughtSignature", "“thoughtSignature” must be base64 as a text.")

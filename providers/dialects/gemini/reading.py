@@ -9,7 +9,7 @@ import orjson
 from providers.dialects import estimate
 from providers.dialects.base import Outline
 from providers.dialects.bodies import read_object
-from providers.dialects.canonical import BadRequest, Chat, Part, Role, ToolResult, Turn
+from providers.dialects.canonical import BadRequest, Chat, Part, Role, Thinking, ToolResult, Turn
 from providers.dialects.gemini import spelling
 from providers.dialects.gemini.generation import CONFIG, positive, read_config
 from providers.dialects.gemini.media import kept_id
@@ -206,7 +206,21 @@ def _read_content(item: dict[str, Any], pointer: str, chat: Chat, calls: Calls) 
         if turn is None or turn.role != mine:
             turn = Turn(mine, [], _rest(item) if turn is None else None, first if turn is None else {"joined": True})
             chat.turns.append(turn)
+        if isinstance(part, Thinking):
+            _join_pieces(part, turn.parts)
         turn.parts.append(part)
+
+
+def _join_pieces(thought: Thinking, before: list[Part]) -> None:
+    """Another vendor's proof is of the whole thought, which a stream told in pieces, the proof as the last of them."""
+    signature = thought.signature
+    if signature is None or signature.dialect == NAME or thought.text or thought.redacted is not None:
+        return
+    pieces: list[str] = []
+    while before and isinstance(last := before[-1], Thinking) and last.signature is None and last.redacted is None:
+        pieces.append(last.text)
+        before.pop()
+    thought.text = "".join(reversed(pieces))
 
 
 def _parts(item: dict[str, Any], pointer: str, calls: Calls) -> list[Part]:

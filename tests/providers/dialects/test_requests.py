@@ -118,7 +118,8 @@ def _asked_for(chat: Chat) -> dict[str, Any]:
     wanted = {
         "tools": tools,
         "tool_choice": chat.tool_choice and (chat.tool_choice.mode, chat.tool_choice.name),
-        "parallel_tool_calls": chat.parallel_tools,
+        # That several may be called at once holds wherever nothing is said.
+        "parallel_tool_calls": None if chat.parallel_tools else chat.parallel_tools,
         "max_tokens": chat.max_tokens,
         "stop": chat.stop,
         "response_format": output and (output.kind, output.schema),
