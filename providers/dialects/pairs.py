@@ -125,6 +125,8 @@ def support(caller: str, upstream: str, feature: Feature) -> Support:
         return "whole"
     dialect = UPSTREAMS[upstream]
     chat = _read(CALLERS[caller], request)
+    # A request of Responses says it by itself, so that nothing is kept: no feature asked for it.
+    chat.params.pop("store", None)
     fetched = {url: Fetched(_PIXEL, "image/png") for url in dialect.wanted_media(chat, _TARGET)}
     try:
         report = dialect.write_request(chat, _TARGET, Given(media=fetched)).report
