@@ -39,6 +39,7 @@ _EVERYTHING: Final = Profile(
     json_schema=True,
     name_field=True,
     reasoning_echo=True,
+    reasoning_fields=frozenset({"reasoning_content", "reasoning", "reasoning_details", "thinking", "extra_content"}),
     max_temperature=None,
     max_stop=None,
 )

@@ -189,15 +189,18 @@ def write(answer: Answer, asked: Asked) -> bytes:
 
 
 def _written_choice(choice: Choice, number: int, asked: Asked, *, own: bool) -> dict[str, Any]:
-    extras = dict(choice.extras or {}) if own else {}
-    message = _own_message(choice, extras.pop("message", None) or {}) if own else _written_message(choice, asked)
-    word = choice.stop.word if own else stops.written(choice.stop)
-    if not own and "function_call" in message and word == "tool_calls":
+    extras = dict(choice.extras or {})
+    told = extras.pop("message", None)
+    if own and isinstance(told, dict):
+        written = {"index": number, "message": _own_message(choice, told), "finish_reason": choice.stop.word}
+        if choice.logprobs is not None:
+            written["logprobs"] = choice.logprobs
+        return {**written, **extras}
+    message, word = _written_message(choice, asked), stops.written(choice.stop)
+    if "function_call" in message and word == "tool_calls":
         word = "function_call"
-    written = {"index": number, "message": message, "finish_reason": word}
-    if choice.logprobs is not None or not own:
-        written["logprobs"] = choice.logprobs if own or isinstance(choice.logprobs, dict) else None
-    return {**written, **extras}
+    logprobs = choice.logprobs if isinstance(choice.logprobs, dict) else None
+    return {"index": number, "message": message, "logprobs": logprobs, "finish_reason": word}
 
 
 def _written_message(choice: Choice, asked: Asked) -> dict[str, Any]:

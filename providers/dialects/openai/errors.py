@@ -68,7 +68,7 @@ def _of(status: int, headers: Mapping[str, str], content: Any, target: Target) -
         status,
         headers,
         vendor=target.profile.id,
-        message=_message(told),
+        message=_passed_on(told) or _message(told),
         code=_code(told),
         type_=_text(told.get("type")) or _text(told.get("status")),
         param=_text(told.get("param")),
@@ -107,6 +107,15 @@ def _message(told: dict[str, Any]) -> str:
         if isinstance(value, dict) and value:
             return _message(value)
     return ""
+
+
+def _passed_on(told: dict[str, Any]) -> str:
+    """What the provider behind OpenRouter said; OpenRouter's own words are then always the same."""
+    metadata = told.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    if not isinstance(raw, str) or told.get("message") != "Provider returned error":
+        return ""
+    return message_of(raw.encode()) or raw[:_MOST_WORDS]
 
 
 def _one_of_many(each: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from providers.dialects.usage import Usage
 # Of an answer that is read for its usage; beyond it usage is estimated.
 _MOST_READ: Final = 8 * 1024 * 1024
 # Text of a stream that is kept for the estimate until it is counted.
-_MOST_KEPT: Final = 64 * 1024
+_MOST_KEPT: Final = 1024
 _USAGE: Final = re.compile(rb'"usage"\s*:\s*\{')
 _FINISHED: Final = re.compile(rb'"finish_reason"\s*:\s*"[^"]')
 # A line end is CRLF as a whole, and a CR at the very end may be half of one.
@@ -119,6 +119,8 @@ class StreamMeter:
                 return b""
         self._last = data
         for text in _TEXT.findall(data):
+            # What was said to be finished goes on.
+            self._finished = False
             self._text += text if b"\\" not in text else _plain(text)
             if len(self._text) > _MOST_KEPT:
                 self._counted += tokens_of(bytes(self._text))

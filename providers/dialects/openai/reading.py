@@ -13,6 +13,7 @@ from providers.dialects.canonical import (
     OutputFormat,
     Reasoning,
     Tool,
+    ToolCall,
     ToolChoice,
 )
 from providers.dialects.openai.letter import NAME
@@ -247,9 +248,12 @@ def _read_reasoning(content: dict[str, Any], chat: Chat) -> None:
         chat.reasoning = _openrouters(given)
     elif given:
         chat.extras["reasoning"] = given
-    field = next((name for turn in content["messages"] for name in TEXT_FIELDS if turn.get(name)), None)
+    names = (*TEXT_FIELDS, "reasoning_details")
+    field = next((name for message in content["messages"] for name in names if message.get(name)), None)
     if field:
         chat.names["thinking"] = field
+    if any(isinstance(part, ToolCall) and part.signature for turn in chat.turns for part in turn.parts):
+        chat.names["signature"] = "thought_signature"
 
 
 def _openrouters(given: dict[str, Any]) -> Reasoning:

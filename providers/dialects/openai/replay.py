@@ -28,7 +28,7 @@ def put(letter: Letter, message: dict[str, Any], turn: Turn, *, calls: bool) -> 
             elif place in reasoning.TEXT_FIELDS:
                 message[place] = message.get(place, "") + part.text
             elif not place:
-                letter.report.drop(letter.chat.name_of("thinking"))
+                _lose(letter, part)
         elif is_encrypted(part):
             if letter.own and "reasoning_details" in letter.reasoning_taken:
                 details.append(part.content)
@@ -38,6 +38,12 @@ def put(letter: Letter, message: dict[str, Any], turn: Turn, *, calls: bool) -> 
         message["reasoning_details"] = details
     if wants:
         message.setdefault("reasoning_content", _LOST)
+
+
+def _lose(letter: Letter, part: Thinking) -> None:
+    letter.report.drop(letter.chat.name_of("thinking"))
+    if part.signature and part.signature.text:
+        letter.report.drop(letter.chat.name_of("signature"))
 
 
 def piece(letter: Letter, part: Thinking) -> dict[str, Any] | None:
@@ -72,8 +78,11 @@ def call_signature(letter: Letter, call: ToolCall) -> str | None:
     signature = call.signature
     if signature is None and (kept := letter.given.signatures.get(call.id)):
         signature = unwrapped(kept, "")
-    if signature is None or signature.dialect != NAME:
+    if signature is None:
         return None
-    fits = signature.model == letter.target.model.name
-    fits = fits or (not signature.model and "extra_content" in letter.reasoning_taken)
-    return signature.text if fits else None
+    of_model = signature.model == letter.target.model.name
+    if signature.dialect == NAME and (of_model or (not signature.model and "extra_content" in letter.reasoning_taken)):
+        return signature.text
+    if call.signature is not None:
+        letter.report.drop(letter.chat.name_of("signature"))
+    return None

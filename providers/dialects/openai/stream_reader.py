@@ -53,7 +53,9 @@ class _Choice:
     # Of `reasoning_details`: which one is open, its signature in pieces.
     detail: Any = None
     signature: list[str] = field(default_factory=list)
+    # Why it ended, and whether nothing came after that.
     word: str = ""
+    finished: bool = False
     sequence: Any = None
     said: bool = False
     failed: bool = False
@@ -94,7 +96,7 @@ class StreamReader:
 
     @property
     def _finished(self) -> bool:
-        return bool(self._choices) and all(choice.word for choice in self._choices.values())
+        return bool(self._choices) and all(choice.finished for choice in self._choices.values())
 
     def _read(self, told: list[tuple[str, bytes]]) -> None:
         for name, data in told:
@@ -171,7 +173,7 @@ class StreamReader:
             else:
                 self._delta(choice, delta, told.get("logprobs"))
         if word := told.get("finish_reason"):
-            choice.word = _text(word)
+            choice.word, choice.finished = _text(word), True
             choice.sequence = told.get("stop_reason")
         if told.get("error"):
             choice.failed = True
@@ -209,6 +211,7 @@ class StreamReader:
             choice.kind, choice.key = kind, next(self._keys)
             choice.said = True
             self._events.append(PartStart(choice.key, kind, choice=choice.number))
+        choice.finished = False
         self._events.append(Delta(choice.key, text, logprobs))
 
     def _shut(self, choice: _Choice) -> None:
@@ -225,6 +228,7 @@ class StreamReader:
         events = choice.calls.read(entry, delta)
         if events and isinstance(events[0], PartStart | PartEnd):
             self._shut(choice)
+        choice.finished = choice.finished and not events
         self._events += events
 
     # Reasoning, and what else there is -------------------------------------------------------------------------------

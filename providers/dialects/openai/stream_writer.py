@@ -184,7 +184,12 @@ class StreamWriter:
         if part.kind != "tool" or self._functions:
             return b""
         signature = wrapped(event.signature, NAME)
-        entry = {"index": part.index, "extra_content": {"google": {"thought_signature": signature}}}
+        # The SDK wants a function in each fragment.
+        entry = {
+            "index": part.index,
+            "function": {"arguments": ""},
+            "extra_content": {"google": {"thought_signature": signature}},
+        }
         return self._chunk(part.choice, {"tool_calls": [entry]})
 
     def _detail(self, number: int, thinking: Thinking) -> bytes:
