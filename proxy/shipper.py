@@ -159,7 +159,7 @@ class Shipper:
             spool.caught_up_at = time.monotonic()
             return False
         try:
-            _book(spool, batch)
+            closed = _book(spool, batch)
         except (DataError, IntegrityError, ObjectDoesNotExist, OverflowError) as error:
             return self._narrow(spool, batch, error)
         except _Moved:
@@ -167,8 +167,8 @@ class Shipper:
             spool.release()
             del self._spools[spool.folder.name]
             return True
-        self._after(spool, batch)
-        return batch.more
+        self._after(spool, batch, closed=closed)
+        return batch.more or (batch.last and not closed)
 
     def _narrow(self, spool: FollowedSpool, batch: Batch, error: Exception) -> bool:
         """The database refused the batch: half of it next time, until one record is left; that one is given up at last."""
@@ -179,11 +179,11 @@ class Shipper:
         spool.failures += 1
         if spool.failures >= _ATTEMPTS:
             batch = spool.next_batch(_spend_among, condemned=f"{type(error).__name__}: {error}")
-            _book(spool, batch)
-            self._after(spool, batch)
+            closed = _book(spool, batch)
+            self._after(spool, batch, closed=closed)
         return True
 
-    def _after(self, spool: FollowedSpool, batch: Batch) -> None:
+    def _after(self, spool: FollowedSpool, batch: Batch, *, closed: bool) -> None:
         spool.booked(batch)
         self.shipped_records += batch.records
         for letter in batch.letters:
@@ -194,7 +194,7 @@ class Shipper:
                 offset=letter.offset,
                 reason=letter.reason,
             )
-        if batch.last:
+        if closed:
             spool.delete()
             del self._spools[spool.folder.name]
             log.info("spool_closed", worker=str(spool.worker), lost_calls=len(batch.closed))
@@ -219,7 +219,8 @@ class Shipper:
 
 
 @transaction.atomic
-def _book(spool: FollowedSpool, batch: Batch) -> None:
+def _book(spool: FollowedSpool, batch: Batch) -> bool:
+    """Whether nothing of the spool is left, and it was closed. What its worker held goes back in several batches."""
     row = Spool.objects.select_for_update().get(worker=spool.worker)
     if (row.segment, row.offset, row.state) != (spool.segment, spool.offset, Spool.State.OPEN):
         raise _Moved
@@ -230,10 +231,10 @@ def _book(spool: FollowedSpool, batch: Batch) -> None:
     touch_minutes(book.minutes)
     _keep_letters(spool.worker, batch.letters)
     row.segment, row.offset, row.heartbeat_at = batch.segment, batch.offset, clock.now()
-    if batch.last:
-        leases.reclaim(spool.worker)
+    if batch.last and leases.reclaim(spool.worker):
         row.state = Spool.State.CLOSED
     row.save(update_fields=["segment", "offset", "heartbeat_at", "state"])
+    return row.state == Spool.State.CLOSED
 
 
 def insert_calls(rows: Sequence[Row]) -> None:

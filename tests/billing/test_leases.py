@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
@@ -146,11 +146,46 @@ def test_units_of_a_reclaimed_worker_cannot_be_returned_again() -> None:
     lend(10, need=10)
     pk = Allowance.objects.get().pk
 
-    assert reclaim(WORKER) == {pk: 10}
+    assert reclaim(WORKER)
     give_back(WORKER, {pk: 10})
 
     assert row() == (10, 0, 0, 0)
     assert not Lease.objects.exists()
+
+
+def lend_many(count: int) -> None:
+    """One unit each of so many allowances."""
+    for start in range(0, count, 100):
+        wants = [Want(a_spec(10, scope=f"key:{n}"), 1, 1) for n in range(start, min(start + 100, count))]
+        acquire(WORKER, wants, now=NOW, live_workers=1)
+
+
+@pytest.mark.django_db
+def test_thousands_of_leases_are_reclaimed_in_several_transactions() -> None:
+    lend_many(1_001)
+    others = lend(10, need=3, worker=OTHER)
+
+    left = []
+    while not reclaim(WORKER):
+        left.append(Lease.objects.filter(worker=WORKER).count())
+        assert Allowance.objects.aggregate(units=Sum("leased"))["units"] == left[-1] + 3
+
+    assert left == [501, 1]
+    assert granted(others) == [3]
+    assert Allowance.objects.aggregate(units=Sum("leased"))["units"] == Lease.objects.get().outstanding == 3
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("act", ["ship", "give_back"])
+def test_hundreds_of_allowances_are_a_handful_of_statements(act: str) -> None:
+    lend_many(300)
+    units = dict.fromkeys(Allowance.objects.values_list("pk", flat=True), 1)
+
+    with CaptureQueriesContext(connection) as statements, transaction.atomic():
+        ship(WORKER, units, {}) if act == "ship" else give_back(WORKER, units)
+
+    assert len(statements) < 10
+    assert set(Allowance.objects.values_list("used", "leased")) == {(1 if act == "ship" else 0, 0)}
 
 
 @pytest.mark.django_db

@@ -450,6 +450,23 @@ def test_pruning_takes_closed_spools_after_a_day() -> None:
     }
 
 
+def test_a_dead_worker_is_closed_when_the_last_of_its_many_leases_is_free(ship: Ship) -> None:
+    spool = ship.spool()
+    for _ in range(600):
+        an_allowance(spool.worker, lent=2)
+    kill(spool)
+
+    shipper = ship.shipper()
+    shipper.round()
+    held = Lease.objects.count(), SpoolRow.objects.get().state, spool.folder.exists()
+    shipper.drain()
+
+    assert held == (100, SpoolRow.State.OPEN, True)
+    assert (Lease.objects.count(), SpoolRow.objects.get().state) == (0, SpoolRow.State.CLOSED)
+    assert not spool.folder.exists()
+    assert_exact()
+
+
 class Impatient(threading.Event):
     """Waits for nothing, and is set after so many rounds."""
 
