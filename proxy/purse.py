@@ -6,6 +6,8 @@ second go back, so that a limit of 1,000 admits exactly 1,000 whichever worker i
 """
 
 import asyncio
+import contextlib
+import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -14,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from apipark import clock
 from billing import leases
@@ -35,6 +37,8 @@ _POLL_S: Final = 0.05
 _SHIPPED_WITHIN: Final = timedelta(seconds=10)
 # Callers waiting for units in one worker; beyond it new ones are shed.
 _MOST_WAITING: Final = 1_000
+# Allowances in one transaction: some 10 ms, in which others wait for SQLite.
+_RETURNED_AT_ONCE: Final = 500
 
 
 class Unavailable(Exception):  # noqa: N818 (named after what happened)
@@ -111,6 +115,7 @@ class Held:
         for pool, units in self.parts:
             pool.reserved -= units
             pool.free += units - charged.get(pool.allowance_id, 0)
+            self._purse.look_at(pool)
         self.parts = []
 
 
@@ -119,9 +124,10 @@ class Purse:
         self._worker = worker
         self._executor = executor
         self._deadline_s = deadline_s
+        # Of the current periods, while there is something to remember.
         self._pools: dict[tuple[str, str, str, str], Pool] = {}
-        # Of periods that are over: kept until their running calls have settled.
-        self._past: list[Pool] = []
+        # Those that may have units to give back, of periods that are over too.
+        self._active: set[Pool] = set()
         self._turn = asyncio.Lock()
         self._waiting = 0
         self.live_workers = 1
@@ -153,35 +159,43 @@ class Purse:
         if self.degraded and not await self._answers():
             # What is lent already is all there is to spend now.
             return
-        back: dict[int, int] = {}
-        for pool in self._pools.values():
+        for pool in self._active:
             pool.demand, pool.taken = pool.taken, 0
-            keep = 0 if pool.demand == 0 and not pool.waiting else 2 * max(pool.demand, pool.waiting_units)
-            _collect(pool, keep, back)
-        for pool in self._past:
-            _collect(pool, 0, back)
-        self._past = [pool for pool in self._past if pool.reserved]
-        if back:
-            await self._give_back(back)
+        await self._give_back(self._surplus)
+        for pool in list(self._active):
+            self._forget_if_idle(pool)
 
     async def empty(self) -> None:
         """At a clean stop: everything free goes back."""
-        back: dict[int, int] = {}
-        for pool in [*self._pools.values(), *self._past]:
-            _collect(pool, 0, back)
-        if back:
-            await self._give_back(back)
+        await self._give_back(lambda pool: pool.free)
+
+    def look_at(self, pool: Pool) -> None:
+        """At the next tick: it may have units to give back, or nothing to remember."""
+        self._active.add(pool)
 
     def _pool(self, spec: AllowanceSpec, time_us: int) -> Pool:
         pool = self._pools.get(spec.key)
-        if pool is not None and pool.start_us <= time_us < pool.end_us:
+        # Another plan may count the same in other periods.
+        if pool is not None and pool.start_us <= time_us < pool.end_us and pool.spec.cycle == spec.cycle:
             pool.spec = spec
             return pool
-        if pool is not None:
-            self._past.append(pool)
         start, end = spec.cycle.period(_EPOCH + timedelta(microseconds=time_us))
         self._pools[spec.key] = fresh = Pool(spec, (start - _EPOCH) // _MICROSECOND, (end - _EPOCH) // _MICROSECOND)
+        self.look_at(fresh)
         return fresh
+
+    def _surplus(self, pool: Pool) -> int:
+        """Free units that it does not want in the next second; of a period that is over, all."""
+        current = self._pools.get(pool.spec.key) is pool
+        return pool.free - 2 * max(pool.demand, pool.waiting_units) if current else pool.free
+
+    def _forget_if_idle(self, pool: Pool) -> None:
+        found_exhausted = time.monotonic() - pool.exhausted_at <= _EXHAUSTED_S
+        if pool.free or pool.demand or pool.taken or pool.waiting or found_exhausted:
+            return
+        self._active.discard(pool)
+        if not pool.reserved and self._pools.get(pool.spec.key) is pool:
+            del self._pools[pool.spec.key]
 
     async def _wait(self, parts: list[tuple[Pool, int]]) -> None:
         if self._waiting >= _MOST_WAITING:
@@ -236,10 +250,10 @@ class Purse:
         now = _EPOCH + timedelta(microseconds=max(pool.start_us for pool, _ in missing))
         outcome = await self._database(
             lambda: leases.acquire(self._worker, wants, now=now, live_workers=self.live_workers),
-            late=lambda granted: _credit([pool for pool, _ in missing], granted),
+            unclaimed=lambda done: self._credit(missing, done.result()) if _succeeded(done) else None,
         )
         if isinstance(outcome, leases.Granted):
-            _credit([pool for pool, _ in missing], outcome)
+            self._credit(missing, outcome)
             return None
         pool, units = missing[outcome.index]
         exhausted = isinstance(outcome, leases.Exhausted)
@@ -254,18 +268,61 @@ class Purse:
             return False
         return True
 
-    async def _give_back(self, back: dict[int, int]) -> None:
-        try:
-            await self._database(lambda: leases.give_back(self._worker, back))
-        except Unavailable:
-            # In doubt it counts as done: what is stranded comes back when this worker ends.
+    def _credit(self, missing: list[tuple[Pool, int]], outcome: object) -> None:
+        if not isinstance(outcome, leases.Granted):
             return
+        for (pool, _), granted in zip(missing, outcome.units, strict=True):
+            pool.allowance_id = granted.allowance_id
+            pool.free += granted.units
+            self.look_at(pool)
 
-    async def _database(self, work: Callable[[], T], late: Callable[[T], None] | None = None) -> T:
-        """On the thread for leases, within the deadline; a success that comes late is credited."""
-        if self._stuck is not None and not self._stuck.done():
+    async def _give_back(self, surplus: Callable[[Pool], int]) -> None:
+        """Of each pool so much as `surplus` says. What cannot be given back stays; the next tick tries again."""
+        with_units = [pool for pool in self._active if pool.free]
+        for start in range(0, len(with_units), _RETURNED_AT_ONCE):
+            some = with_units[start : start + _RETURNED_AT_ONCE]
+            back = {pool: units for pool in some if (units := surplus(pool)) > 0}
+            if back and not self._hangs:
+                with contextlib.suppress(Unavailable):
+                    await self._return(back)
+
+    async def _return(self, back: dict[Pool, int]) -> None:
+        """In doubt it counts as done: what is stranded comes back when this worker ends. Raises Unavailable."""
+        units: dict[int, int] = {}
+        for pool, count in back.items():
+            pool.free -= count
+            units[pool.allowance_id] = units.get(pool.allowance_id, 0) + count
+        committing = threading.Event()
+
+        def work() -> None:
+            with transaction.atomic():
+                leases.give_back(self._worker, units)
+                committing.set()
+
+        def keep_if_undone(done: "asyncio.Future[None]") -> None:
+            if _succeeded(done) or committing.is_set():
+                return
+            for pool, count in back.items():
+                pool.free += count
+                self.look_at(pool)
+
+        await self._database(work, unclaimed=keep_if_undone)
+
+    @property
+    def _hangs(self) -> bool:
+        return self._stuck is not None and not self._stuck.done()
+
+    async def _database(
+        self, work: Callable[[], T], unclaimed: "Callable[[asyncio.Future[T]], object] | None" = None
+    ) -> T:
+        """On the thread for leases, within the deadline.
+
+        `unclaimed` hears how it ended where that is not returned: it failed, came too late, or its caller was cancelled.
+        """
+        if self._hangs:
             self._failed_at = time.monotonic()
             raise Unavailable("the database still does not answer")
+        hear = unclaimed or _succeeded
         future = asyncio.get_running_loop().run_in_executor(self._executor, _closing_broken_connections, work)
         try:
             async with asyncio.timeout(self._deadline_s):
@@ -273,10 +330,14 @@ class Purse:
         except TimeoutError as error:
             self._fail()
             self._stuck = future
-            future.add_done_callback(lambda done: late(done.result()) if _succeeded(done) and late else None)
+            future.add_done_callback(hear)
             raise Unavailable("the database did not answer in time") from error
+        except asyncio.CancelledError:
+            future.add_done_callback(hear)
+            raise
         except _DATABASE_ERRORS as error:
             self._fail()
+            hear(future)
             raise Unavailable("the database cannot be reached") from error
         self.degraded = False
         return result
@@ -306,20 +367,6 @@ def _deduct(parts: list[tuple[Pool, int]]) -> None:
         pool.free -= units
         pool.reserved += units
         pool.taken += units
-
-
-def _collect(pool: Pool, keep: int, back: dict[int, int]) -> None:
-    surplus = pool.free - keep
-    if surplus > 0:
-        pool.free -= surplus
-        back[pool.allowance_id] = back.get(pool.allowance_id, 0) + surplus
-
-
-def _credit(pools: list[Pool], outcome: object) -> None:
-    if isinstance(outcome, leases.Granted):
-        for pool, granted in zip(pools, outcome.units, strict=True):
-            pool.allowance_id = granted.allowance_id
-            pool.free += granted.units
 
 
 def _raise_if_known_exhausted(parts: list[tuple[Pool, int]]) -> None:
