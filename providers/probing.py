@@ -22,7 +22,7 @@ from apipark import clock, outbound
 from apipark.addresses import AddressRefused
 from apipark.crypto import CannotOpen
 from providers import secrets, switching
-from providers.dialects.openai import passthrough as openai
+from providers.dialects.openai import errors, listing
 from providers.models import Provider, ProviderKey
 from teams import audit
 from teams.models import User
@@ -106,7 +106,7 @@ def _is_open(base_url: str) -> bool:
 
 def _read(body: bytes, took_ms: int, *, proved: bool) -> Verdict:
     try:
-        names = openai.model_names(body)
+        names = listing.model_names(body)
     except ValueError:
         says = _("it answers, but not with a list of models; is this the address of its API, with the version?")
         return Verdict(_reached(), _not_reached(), Step(ok=False, says=says), took_ms=took_ms)
@@ -151,7 +151,7 @@ def _status_words(status: int) -> str:
 
 def _own_words(body: bytes, secret: str) -> str:
     """Never the key: some providers repeat what they were sent."""
-    words = openai.error_message(body)
+    words = errors.message_of(body)
     if secret in words:
         return ""
     return _shortened(" ".join("".join(c if c.isprintable() else " " for c in words).split()).rstrip("."), _WORDS_SHOWN)

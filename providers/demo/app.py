@@ -8,7 +8,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Literal
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 import orjson
@@ -16,7 +16,7 @@ import orjson
 from providers.demo import answers
 from providers.demo.settings import DEMO_KEY, MODELS
 from providers.dialects.canonical import BadRequest
-from providers.dialects.openai.passthrough import read_request
+from providers.dialects.openai.outlines import outline
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -25,10 +25,8 @@ _JOURNAL_LENGTH: Final = 200_000
 # Longer than any timeout that waits for it.
 _HANG_S: Final = 3_600
 _AUTHORIZATION: Final = b"Bearer " + DEMO_KEY.encode()
-_OPERATIONS: Final[dict[str, Literal["chat", "embeddings"]]] = {
-    "/v1/chat/completions": "chat",
-    "/v1/embeddings": "embeddings",
-}
+_PREFIX: Final = "/v1/"
+_CHAT: Final = "chat/completions"
 
 
 class BrokenOff(Exception):  # noqa: N818 (asked for: the server closes the connection without a clean end)
@@ -48,7 +46,7 @@ class Application:
         body = await _body(receive)
         if call := headers.get(b"x-gateway-call"):
             self._journal.append(call.decode("latin-1"))
-        if path.startswith("/v1/"):
+        if path.startswith(_PREFIX):
             await _ai(path, headers, body, send)
         elif path.startswith("/rest/"):
             await _rest(scope, headers, body, send)
@@ -88,18 +86,18 @@ async def _ai(path: str, headers: dict[bytes, bytes], body: bytes, send: Send) -
         listed = [{"id": name, "object": "model", "created": 0, "owned_by": "demo"} for name in MODELS]
         await _json(send, 200, {"object": "list", "data": listed})
         return
-    operation = _OPERATIONS.get(path)
-    if operation is None:
+    operation = path.removeprefix(_PREFIX)
+    if operation not in {_CHAT, "embeddings"}:
         await _json(send, 404, answers.error(404))
         return
     try:
-        model = read_request(body, operation).model
+        model = outline(operation, body).model
     except BadRequest:
         await _json(send, 400, answers.error(400))
         return
     if model not in MODELS:
         await _json(send, 404, answers.error(404))
-    elif operation == "chat":
+    elif operation == _CHAT:
         await _chat(orjson.loads(body), send)
     else:
         await _embeddings(orjson.loads(body), send)
