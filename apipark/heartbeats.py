@@ -33,12 +33,21 @@ class Heartbeat:
 
 
 def touch(directory: Path, name: str, **facts: object) -> None:
-    """Whole or not at all: written beside and renamed, so that a reader never meets half a file."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Whole or not at all: written beside and renamed, so that a reader never meets half a file.
+
+    Never raises for a disk that is full or broken: a part that cannot show that it lives goes on living.
+    """
     content = json.dumps({"pid": os.getpid(), "monotonic_s": time.monotonic(), "facts": facts})
-    beside = directory / f".{name}.{os.getpid()}"
-    beside.write_text(content)
-    beside.rename(directory / f"{name}.json")
+    path, beside = directory / f"{name}.json", directory / f".{name}.{os.getpid()}"
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside.write_text(content)
+        beside.rename(path)
+    except OSError:
+        # On a full disk what is there can still be overwritten, or else a part that works would be ended as one that
+        # hangs. JSON ends where it ends, so the rest of a longer one becomes blanks.
+        with contextlib.suppress(OSError), path.open("r+") as file:
+            file.write(content.ljust(path.stat().st_size))
 
 
 def remove(directory: Path, name: str) -> None:

@@ -55,3 +55,16 @@ def test_a_part_that_ends_in_order_takes_its_heartbeat_along(tmp_path: Path) -> 
     heartbeats.remove(tmp_path, "beat")
 
     assert heartbeats.read_all(tmp_path) == []
+
+
+def test_a_full_disk_ages_nobody_and_fails_nobody(tmp_path: Path) -> None:
+    old = {"pid": 1, "monotonic_s": time.monotonic() - 60, "facts": {"lag_s": 12.5, "spools": 3}}
+    (tmp_path / "shipper.json").write_text(json.dumps(old))
+    for name in ("shipper", "web-1"):
+        (tmp_path / f".{name}.{os.getpid()}").symlink_to("/dev/full")
+
+    heartbeats.touch(tmp_path, "shipper", lag_s=0)
+    heartbeats.touch(tmp_path, "web-1")
+
+    (found,) = heartbeats.read_all(tmp_path)
+    assert (found.name, found.pid, found.facts, found.stale) == ("shipper", os.getpid(), {"lag_s": 0}, False)
