@@ -32,7 +32,7 @@ def _sources(blocks: Any) -> Iterator[dict[str, Any]]:
         kind = block.get("type")
         if kind == "tool_result":
             yield from _sources(block.get("content"))
-        elif (kind in {"image", "document"}) and isinstance(source := block.get("source"), dict):
+        elif kind in ("image", "document") and isinstance(source := block.get("source"), dict):
             yield source
 
 

@@ -152,7 +152,7 @@ def _user(body: Body, draft: Draft, thought: Thought, value: Any) -> None:  # no
 
 
 def _service_tier(body: Body, draft: Draft, thought: Thought, value: Any) -> None:  # noqa: ARG001 (one signature for all)
-    if value in _TIERS:
+    if isinstance(value, str) and value in _TIERS:
         body["service_tier"] = _TIERS[value]
     else:
         draft.report.drop(draft.chat.name_of("service_tier"))
