@@ -162,9 +162,9 @@ def _row(worker: str, admitted: Record, outcome: Record) -> Row:
         admitted["pv"],
         admitted["svc"],
         admitted["ver"],
-        admitted["model"],
-        admitted["pkey"],
-        admitted["price"],
+        outcome.get("model", admitted["model"]),
+        outcome.get("pkey", admitted["pkey"]),
+        outcome.get("price", admitted["price"]),
         admitted["env"],
         _text(admitted["m"], 10),
         _text(admitted["p"], 500),
@@ -194,6 +194,9 @@ def _row(worker: str, admitted: Record, outcome: Record) -> Row:
 
 
 def _lost_outcome(admitted: Record, spend: Collection[int]) -> Record:
+    """A stream is charged as if it had been cut off where it last told of itself, all else as reserved."""
+    if progress := admitted.get("progress"):
+        return {**progress, "st": _LOST_STATUS, "out": Call.Outcome.GATEWAY_LOST.value, "slug": ""}
     reserved: list[list[int]] = admitted["R"]
     return {
         "st": _LOST_STATUS,

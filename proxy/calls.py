@@ -1,117 +1,147 @@
 """From what is asked for to what is sent: target, headers, body, and the units to reserve. No I/O."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from apipark.problems import refuse
-from billing import prices
+from billing.prices import Price, dearest, dearest_revenue
 from billing.terms import Terms
+from providers.dialects.base import Outline
 from providers.dialects.canonical import BadRequest
-from providers.dialects.openai import passthrough as openai
-from providers.dialects.openai.passthrough import Asked
+from providers.dialects.registry import CALLERS
 from proxy import forwarding, upstream
-from proxy.catalogue import ServiceRoute, VersionRoute
+from proxy.catalogue import Hop
 from proxy.consumers import Consumer
 from proxy.inbound import InboundCall
 from proxy.passage import Planned
-from proxy.purse import Shortage
-from proxy.routing import AiTarget, RestTarget, Route
-from proxy.wires import AiWire, RestWire
+from proxy.purse import Held, Purse, Shortage, Unavailable
+from proxy.routing import RestTarget, Route
+from proxy.sending import Sending
+from proxy.wires import RestWire
 
 # Documents of a service must not act on the portal's origin: no scripts, no forms, no cookies.
 _SANDBOX: Final = (b"content-security-policy", b"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")
-_NO_STORE: Final = (b"cache-control", b"no-store")
 _NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
 
 
-def fits(planned: Planned, shortage: Shortage) -> dict[str, int] | None:
-    """What would fit instead: a smaller `max_tokens`, when the input at least does."""
-    state = shortage.state
-    if planned.model is None or shortage.spec.meter != "tokens" or state.limit is None:
-        return None
-    left = state.limit - state.used - state.leased - planned.input_bound
-    return {"max_tokens": left} if left > 0 else None
-
-
-def read_ai(route: Route, body: bytes) -> Asked:
+def read_ai(route: Route, body: bytes) -> Outline:
     try:
-        return openai.read_request(body, route.operation)
+        return CALLERS[route.dialect].outline(route.path, body)
     except BadRequest as error:
         raise refuse(
             "request-invalid", errors=[{"field": error.pointer or "body", "message": error.message}]
         ) from error
 
 
-def plan_ai(
-    call: InboundCall,
-    consumer: Consumer,
-    terms: Terms,
-    service: ServiceRoute,
-    version: VersionRoute,
-    target: AiTarget,
-    asked: Asked,
-    body: bytes,
-    default_max_tokens: int,
-) -> Planned:
-    """Raises 503 for a model without price, key or address: never the caller's fault, never free."""
-    model = target.model
-    price = model.price(call.time_us)
-    if price is None or price.currency != terms.currency:
-        raise refuse("pricing-unavailable", model=model.name)
-    door = model.provider.doors.get("openai")
-    key = next((key for key in model.provider.keys if model.id not in key.withheld), None)
-    if key is None or door is None:
-        raise refuse("upstream-unavailable", retry_after=30)
-    if key.secret is None:
-        raise refuse("secrets-unavailable")
-    metered = any(spec.meter in {"tokens", "spend"} for spec in terms.allowances)
-    limit, set_by_us = _output_limit(target, asked, default_max_tokens, metered=metered)
-    output_bound = limit * asked.n
-    hide_usage = asked.stream and not asked.include_usage
-    sent = openai.splice(
-        body,
-        model=model.upstream_name if model.upstream_name != asked.model else None,
-        max_tokens=limit if set_by_us else None,
-        include_usage=hide_usage,
-    )
-    own_headers = [*model.headers, _NO_STORE]
-    if set_by_us:
-        own_headers.append((b"x-ai-max-tokens", str(limit).encode()))
-    spend = prices.dearest_revenue(
-        prices.dearest(price, input_tokens=asked.input_bound, output_tokens=output_bound), terms.cost_factor_ppm
-    )
-    return Planned(
-        consumer=consumer,
-        terms=terms,
-        service=service,
-        version=version,
-        base=door.base,
-        method="POST",
-        url=door.base.url + target.upstream_path,
-        headers=[
-            *forwarding.ai_request(call.raw_headers),
-            ("authorization", f"Bearer {key.secret}"),
-            ("accept-encoding", "identity"),
-            ("x-gateway-call", f"{call.request_id}.1"),
-        ],
-        body=sent,
-        wire=AiWire(asked, hide_usage=hide_usage),
-        units={"calls": 1, "bytes": len(sent), "tokens": asked.input_bound + output_bound, "spend": spend},
-        own_headers=own_headers,
-        model=model,
-        key=key,
-        price=price,
-        streamed=asked.stream,
-        input_bound=asked.input_bound,
-    )
+def check_prices(hops: Sequence[Hop], terms: Terms, time_us: int) -> None:
+    """Raises 503 when a target that may answer has no price in the plan's currency, and the plan counts what it costs."""
+    if not any(spec.meter in {"tokens", "spend"} for spec in terms.allowances):
+        return
+    for hop in hops:
+        price = hop.model.price(time_us)
+        if price is None or price.currency != terms.currency:
+            raise refuse("pricing-unavailable", model=hop.model.name)
 
 
-def _output_limit(target: AiTarget, asked: Asked, default: int, *, metered: bool) -> tuple[int, bool]:
-    """Tokens of output to reserve, and whether we set the limit because the caller named none."""
-    if target.operation == "embeddings":
-        return 0, False
-    if asked.max_tokens is not None:
-        return asked.max_tokens, False
-    return min(target.model.facts.max_output_tokens or default, default), metered
+@dataclass(slots=True)
+class Units:
+    """What a call of so many tokens takes from each meter, at the dearest target that may answer."""
+
+    terms: Terms
+    prices: list[Price]
+    request_bytes: int
+    choices: int
+
+    def of(self, input_tokens: int, output_tokens: int) -> dict[str, int]:
+        output = output_tokens * self.choices
+        cost = max(
+            (dearest(price, input_tokens=input_tokens, output_tokens=output) for price in self.prices), default=0
+        )
+        return {
+            "calls": 1,
+            "bytes": self.request_bytes,
+            "tokens": input_tokens + output,
+            "spend": dearest_revenue(cost, self.terms.cost_factor_ppm),
+        }
+
+    def more(self, output_tokens: int) -> dict[str, int]:
+        units = self.of(0, output_tokens)
+        return {"tokens": units["tokens"], "spend": units["spend"]}
+
+    def output_within(self, meter: str, left: int, input_tokens: int) -> int:
+        """The most tokens of output that fit into `left` of a meter."""
+        rest = left - self.of(input_tokens, 0)[meter]
+        each = self.of(0, 1_000_000)[meter]
+        return rest * 1_000_000 // each if rest > 0 and each else 0
+
+
+@dataclass(slots=True)
+class Reserved:
+    held: Held
+    # Tokens of output that are covered, and what the provider is told to stop at (None: nothing).
+    covered: int
+    limit: int | None
+
+
+# Less is no answer: a limit of ours is never set below.
+_LEAST_OUTPUT: Final = 256
+
+
+async def reserve(
+    purse: Purse, units: Units, outline: Outline, time_us: int, *, first_block: int, most_output: int, generates: bool
+) -> Reserved:
+    """Raises Shortage or Unavailable.
+
+    What the caller named is reserved whole, or refused with what fits; where it named nothing, what fits is set as the
+    limit. A stream begins with a block and reserves on the way. Input is bounded by its bytes where that fits, else
+    expected.
+    """
+    allowances = units.terms.allowances
+    metered = any(spec.meter in {"tokens", "spend"} for spec in allowances)
+    asked = outline.max_tokens
+    wanted = 0 if not generates else asked if asked is not None else most_output
+    output = min(wanted, first_block) if outline.stream else wanted
+    flexible = generates and (outline.stream or asked is None)
+    tokens = outline.input_bound
+    for _ in range(4):  # smaller each time: by the input, then by the tightest of several allowances
+        needed = units.of(tokens, output)
+        try:
+            held = await purse.reserve([(spec, needed[spec.meter]) for spec in allowances], time_us)
+        except Shortage as shortage:
+            smaller = _smaller(units, shortage, outline, output, flexible=flexible)
+            if smaller is None or smaller == (tokens, output):
+                raise
+            tokens, output = smaller
+        else:
+            set_by_us = metered and generates and asked is None and not outline.stream
+            return Reserved(held, output, output if set_by_us else None)
+    raise Unavailable("limits change faster than a reservation")
+
+
+def _smaller(
+    units: Units, shortage: Shortage, outline: Outline, output: int, *, flexible: bool
+) -> tuple[int, int] | None:
+    """Input and output that would fit; None when nothing does."""
+    meter, state = shortage.spec.meter, shortage.state
+    if meter not in {"tokens", "spend"} or state.limit is None:
+        return None
+    left = state.limit - state.used - state.leased
+    for tokens in (outline.input_bound, outline.input_expected):
+        fitting = min(output, units.output_within(meter, left, tokens)) if output else 0
+        enough = min(output, _LEAST_OUTPUT) if flexible else output
+        if fitting >= enough and units.of(tokens, fitting)[meter] <= left:
+            return tokens, fitting
+    return None
+
+
+def fits(units: Units, outline: Outline, shortage: Shortage) -> dict[str, int] | None:
+    """What would fit instead: a smaller `max_tokens`, when the input at least does."""
+    state = shortage.state
+    if shortage.spec.meter != "tokens" or state.limit is None or not outline.max_tokens:
+        return None
+    left = units.output_within("tokens", state.limit - state.used - state.leased, outline.input_expected)
+    return {"max_tokens": left} if left > 0 else None
 
 
 def plan_rest(
@@ -140,12 +170,14 @@ def plan_rest(
         terms=terms,
         service=target.service,
         version=target.version,
-        base=target.base,
-        method=call.method,
-        url=url,
-        headers=[*headers, ("x-gateway-call", f"{call.request_id}.1")],
-        body=body,
-        wire=RestWire(),
+        sending=Sending(
+            base=target.base,
+            method=call.method,
+            url=url,
+            headers=[*headers, ("x-gateway-call", f"{call.request_id}.1")],
+            body=body,
+            wire=RestWire(),
+        ),
         units={"calls": 1, "bytes": len(body), "tokens": 0, "spend": terms.call_price_nano},
         own_headers=[_SANDBOX, _NO_SNIFF],
     )

@@ -48,6 +48,7 @@ class VersionRoute:
     number: int
     state: str
     base: Base | None
+    strict: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +207,9 @@ def _chains(models: dict[int, ModelRoute]) -> dict[str, Any]:
 
 def _service(service: Service, versions: list[ServiceVersion]) -> ServiceRoute:
     routes = {
-        version.number: VersionRoute(version.pk, version.number, version.state, base_of(version.upstream_url))
+        version.number: VersionRoute(
+            version.pk, version.number, version.state, base_of(version.upstream_url), version.strict
+        )
         for version in versions
     }
     callable_ones = [route for route in routes.values() if route.state != VersionState.RETIRED]

@@ -56,10 +56,14 @@ class Directory:
         self._wake = asyncio.Event()
         self._stuck: asyncio.Future[Any] | None = None
         self._on_allowance: list[Callable[[], None]] = []
+        self._on_catalogue: list[Callable[[], None]] = []
         self.catalogue = Catalogue()
 
     def on_allowance_changed(self, listener: Callable[[], None]) -> None:
         self._on_allowance.append(listener)
+
+    def on_catalogue_read(self, listener: Callable[[], None]) -> None:
+        self._on_catalogue.append(listener)
 
     async def start(self) -> None:
         """Before the first call. Raises Unavailable."""
@@ -155,6 +159,8 @@ class Directory:
             self._drop(kind, object_id)
         if reloaded is not None:
             self.catalogue = await reloaded
+            for listener in self._on_catalogue:
+                listener()
         # Last: what could not be read above is fresh again at the next look. To drop an entry twice is harmless.
         self._seen = {pk: at for pk, at, _kind, _object in rows}
         self._read_at = _boot_time()

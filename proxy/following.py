@@ -105,6 +105,8 @@ class FollowedSpool:
             return
         if record["k"] == "a" and isinstance(record.get("id"), str):
             self.open_calls[record["id"]] = Admission(segment, offset, record)
+        elif record["k"] == "p":
+            _note_progress(self.open_calls.get(record.get("id", "")), record)
         elif record["k"] == "o":
             self.open_calls.pop(record.get("id", ""), None)
 
@@ -168,6 +170,9 @@ class FollowedSpool:
             batch.opened[record["id"]] = Admission(batch.segment, offset, record)
         elif kind == "o":
             self._end(batch, record, condemned)
+        elif kind == "p":
+            call = record.get("id", "")
+            _note_progress(batch.opened.get(call) or self.open_calls.get(call), record)
         elif kind == "r":
             batch.book.refused(record, condemned)
         elif kind == "h":
@@ -236,6 +241,12 @@ class FollowedSpool:
         if self._lock_fd >= 0:
             os.close(self._lock_fd)
             self._lock_fd = -1
+
+
+def _note_progress(admission: Admission | None, progress: Record) -> None:
+    """Kept with the admission until its outcome comes; reading it again changes nothing."""
+    if admission is not None:
+        admission.record["progress"] = progress
 
 
 def _letter(admission: Admission, reason: str) -> Letter:

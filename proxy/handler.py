@@ -13,7 +13,7 @@ from apipark import clock
 from apipark.ids import new_call_id, request_id
 from proxy.inbound import InboundCall, Message, Receive, Send
 
-GATEWAY_PATHS: Final = ("/v1/", "/apis/")
+GATEWAY_PATHS: Final = ("/v1/", "/v1beta/", "/apis/")
 # No body, no tunnel, no echo of headers.
 _REFUSED_METHODS: Final = frozenset({"TRACE", "CONNECT"})
 

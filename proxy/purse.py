@@ -95,11 +95,17 @@ class Held:
     def has(self, meter: str) -> bool:
         return any(pool.spec.meter == meter for pool, _ in self.parts)
 
-    async def more(self, meter: str, units: int) -> None:
-        """Reserve on, on the way, from each allowance of that meter. Raises Shortage or Unavailable."""
-        wants = [(pool, units) for pool, _ in self.parts if pool.spec.meter == meter]
+    async def more(self, units: dict[str, int]) -> None:
+        """Reserve on, on the way, so many of each meter from each of its allowances. Raises Shortage or Unavailable."""
+        wants = [(pool, units[pool.spec.meter]) for pool, _ in self.parts if units.get(pool.spec.meter)]
         await self._purse.take(wants)
-        self.parts = [(pool, held + units) if pool.spec.meter == meter else (pool, held) for pool, held in self.parts]
+        if not self.parts:
+            # Settled meanwhile: what was taken is nobody's.
+            for pool, taken in wants:
+                pool.reserved -= taken
+                pool.free += taken
+            return
+        self.parts = [(pool, held + units.get(pool.spec.meter, 0)) for pool, held in self.parts]
 
     def charges(self, actual: dict[str, int]) -> list[list[int]]:
         """[[allowance, charged, actual], …] for the outcome record. Usage beyond the reservation is not charged."""

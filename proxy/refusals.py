@@ -27,9 +27,12 @@ from apipark.problems import (
     retry_of,
     waits_until,
 )
+from providers.dialects.base import Shown
+from providers.dialects.registry import CALLERS
 from proxy import refusal_page, wording
+from proxy.routing import dialect_of
 
-Form = Literal["openai", "problem", "html"]
+Form = Literal["openai", "responses", "anthropic", "gemini", "problem", "html"]
 # SDKs repeat at once what says it will pass soon; above a minute they are told not to.
 _SHORT_WAIT_S: Final = 60
 # Callers refused together must not come back together.
@@ -69,10 +72,11 @@ class Rendered:
     body: bytes
 
 
-def choose_form(path: str, accept: bytes, method: str) -> Form:
+def choose_form(path: str, headers: Mapping[bytes, bytes], method: str) -> Form:
     """The dialect is the route's; a program may ask for problem+json on any, a browser gets a page on REST routes."""
-    if path.startswith("/v1/"):
-        return "problem" if b"application/problem+json" in accept else "openai"
+    accept = headers.get(b"accept", b"")
+    if path.startswith(("/v1/", "/v1beta/")):
+        return "problem" if b"application/problem+json" in accept else dialect_of(path, headers)
     if method in {"GET", "HEAD"} and b"text/html" in accept and _prefers_page(accept):
         return "html"
     return "problem"
@@ -138,10 +142,13 @@ def render(
         if form == "html":
             page = refusal_page.page(content, public_url, language)
             return Rendered(problem.status, [*headers, *refusal_page.headers(public_url)], page)
-        media_type, body = b"application/problem+json", content
-        if form == "openai":
-            media_type, body = b"application/json", {"error": _openai_error(problem, content)}
-    return Rendered(problem.status, [*headers, (b"content-type", media_type)], orjson.dumps(body))
+        if form == "problem":
+            media_type, body = b"application/problem+json", orjson.dumps(content)
+        else:
+            shown = shown_as(problem, content, wait_s)
+            media_type, body = b"application/json", CALLERS[form].write_error(shown)
+            headers += [(name.encode(), value.encode()) for name, value in CALLERS[form].error_headers(shown)]
+    return Rendered(problem.status, [*headers, (b"content-type", media_type)], body)
 
 
 def describe(
@@ -393,29 +400,20 @@ def _title(content: Mapping[str, Any]) -> str:
 
 
 # The dialect ----------------------------------------------------------------------------------------------------------
-_OPENAI_TYPES: Final = {
-    401: "authentication_error",
-    402: "insufficient_quota",
-    403: "permission_error",
-    429: "rate_limit_error",
-    502: "server_error",
-    503: "server_error",
-    504: "server_error",
-}
-
-
-def _openai_error(problem: Problem, content: dict[str, Any]) -> dict[str, Any]:
-    """Many tools print only the message, so it ends with the first link."""
+def shown_as(problem: Problem, content: dict[str, Any], wait_s: int | None = None) -> Shown:
+    """For the caller's dialect. Many tools print only the message, so it ends with the first link."""
     message = content["detail"]
     first = next((remedy["url"] for remedy in content["remedies"] if "url" in remedy), None)
     if first and problem.status in {401, 402, 403}:
         message = f"{message} " + _("Fix it: %(url)s") % {"url": first}
     errors = problem.members.get("errors")
-    field = errors[0]["field"].removeprefix("/") if errors else None
-    return {
-        "message": message,
-        "type": _OPENAI_TYPES.get(problem.status, "invalid_request_error"),
-        "param": "model" if problem.slug == "model-not-found" else field,
-        "code": problem.slug,
-        "problem": content,
-    }
+    field = errors[0]["field"].removeprefix("/") if errors else ""
+    return Shown(
+        status=problem.status,
+        code=problem.slug,
+        message=message,
+        request_id=content["request_id"],
+        param="model" if problem.slug == "model-not-found" else field,
+        problem=content,
+        retry_after_s=wait_s,
+    )

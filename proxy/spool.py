@@ -5,7 +5,7 @@ a damaged line costs that line alone. A worker's spool is a folder of segments; 
 the process, so a first segment that is not locked is that of a dead worker. What is written outlives the process; how
 much of it outlives a power cut is `fsync`'s to say.
 
-Kinds: h header of a segment, a admitted, o outcome, r refused, e clean end.
+Kinds: h header of a segment, a admitted, p progress, o outcome, r refused, e clean end.
 """
 
 import contextlib
@@ -102,6 +102,10 @@ class Spool:
         """
         self._pending.append(_checked_line(record))
         self._open_calls -= 1
+
+    def progress(self, record: Mapping[str, Any]) -> None:
+        """How far a stream has come and what is reserved for it; waits for the next write as an outcome does."""
+        self._pending.append(_checked_line(record))
 
     def flush(self) -> None:
         """Write outcomes that wait; what cannot be written goes on waiting."""

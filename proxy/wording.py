@@ -115,7 +115,7 @@ def _ended(told: Told) -> str:
 
 
 def _paused(told: Told) -> str:
-    text = _("The subscription to plan %(plan)s is paused since %(date)s.") % {
+    text = _("The subscription to plan %(plan)s has been paused since %(date)s.") % {
         "plan": told.plan,
         "date": told.day("paused_at"),
     }
@@ -213,7 +213,7 @@ def _overdue(told: Told) -> str:
 
 
 def _disputed(told: Told) -> str:
-    return _("A payment is disputed since %(date)s.") % {"date": told.day("dispute_opened_at")}
+    return _("A payment has been disputed since %(date)s.") % {"date": told.day("dispute_opened_at")}
 
 
 def _suspended_billing(told: Told) -> str:
@@ -241,7 +241,7 @@ def _missing(told: Told) -> str:
 
 
 def _expired(told: Told) -> str:
-    return _("The API key has expired on %(date)s.") % {"date": told.day("expired_at")}
+    return _("The API key expired on %(date)s.") % {"date": told.day("expired_at")}
 
 
 def _revoked(told: Told) -> str:
@@ -266,11 +266,11 @@ def _rejected(told: Told) -> str:
 
 
 def _application_off(told: Told) -> str:
-    return _("The application is switched off since %(date)s.") % {"date": told.day("since")}
+    return _("The application has been switched off since %(date)s.") % {"date": told.day("since")}
 
 
 def _account_off(told: Told) -> str:
-    return _("The account is suspended since %(date)s.") % {"date": told.day("since")}
+    return _("The account has been suspended since %(date)s.") % {"date": told.day("since")}
 
 
 # What was asked for ---------------------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ import asyncio
 import contextlib
 import gc
 import os
+import secrets
 import signal
 import socket
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -22,13 +23,21 @@ from django.conf import settings
 from django.db import connection
 
 from apipark import changes, heartbeats, keyring
+from providers import key_states
+from proxy import minting
 from proxy.authentication import Digests
+from proxy.circuits import Circuits
+from proxy.course import CoursePorts
 from proxy.directory import Directory, Unavailable
 from proxy.handler import GatewayHandler
+from proxy.learned import Outputs
+from proxy.media import Media
 from proxy.models import Spool as SpoolRow
 from proxy.passage import Passage
+from proxy.pools import Pools
 from proxy.purse import Purse
 from proxy.rates import Buckets
+from proxy.shared_memory import COOLED, SharedMemory
 from proxy.spool import Spool
 from proxy.throttling import PlanRate
 from proxy.upstream import Timeouts, Upstreams
@@ -63,6 +72,10 @@ class Worker:
             ),
             concurrency=settings.GATEWAY_UPSTREAM_CONCURRENCY,
         )
+        self.pools = Pools(secrets.SystemRandom().random)
+        self.memory = SharedMemory(self.pools, self.id.hex)
+        self.media = Media()
+        self.directory.on_catalogue_read(self.pools.forget)
         self._buckets = Buckets()
         self._spool: Spool | None = None
         self.handler: GatewayHandler | None = None
@@ -85,6 +98,17 @@ class Worker:
             purse=self.purse,
             spool=spool,
             passage=Passage(spool, self.upstreams),
+            pools=self.pools,
+            circuits=Circuits(),
+            course=CoursePorts(
+                fetch=self.media.fetch,
+                mint=minting.headers,
+                take_out=lambda *what: self._write(key_states.take_out, *what),
+                withhold=lambda *what: self._write(key_states.withhold, *what),
+                outputs=Outputs(),
+                signatures=self.memory.signatures,
+                keep=self.memory.keep,
+            ),
             rate=PlanRate(self._buckets),
             digests=Digests(keyring.peppers()),
             limits=Limits(
@@ -109,6 +133,8 @@ class Worker:
         for task in list(self._tasks):
             task.cancel()
         await self.purse.empty()
+        await self.memory.close()
+        await self.media.close()
         if self._spool is not None:
             self._spool.close()
         heartbeats.remove(settings.HEARTBEAT_DIR, f"web-{os.getpid()}")
@@ -121,6 +147,16 @@ class Worker:
         SpoolRow.objects.get_or_create(
             worker=self.id, defaults={"host": socket.gethostname(), "started_at": now, "heartbeat_at": now}
         )
+
+    def _write(self, verb: Callable[..., None], *what: Any) -> None:
+        """What was learned of a provider's key; the pool knows it already, so a database that is away loses only the row."""
+        self._run(self._written(verb, *what))
+
+    async def _written(self, verb: Callable[..., None], *what: Any) -> None:
+        try:
+            await self.directory.ask(lambda: verb(*what))
+        except Unavailable:
+            log.warning("key_state_not_written", verb=verb.__name__)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -159,9 +195,12 @@ class Worker:
             try:
                 client = redis.asyncio.Redis.from_url(changes.client_url(settings.REDIS_URL))
                 async with client, client.pubsub() as pubsub:
-                    await pubsub.subscribe(changes.CHANNEL)
-                    async for _ in pubsub.listen():
-                        self.directory.wake()
+                    await pubsub.subscribe(changes.CHANNEL, COOLED)
+                    async for message in pubsub.listen():
+                        if message["channel"] == COOLED.encode() and message["type"] == "message":
+                            self.memory.heard(message["data"])
+                        else:
+                            self.directory.wake()
             except (redis.RedisError, OSError):
                 await asyncio.sleep(1)
 

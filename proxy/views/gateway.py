@@ -12,32 +12,41 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import orjson
 import structlog
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import override
 from rest_framework.views import APIView
 
 from apipark.problems import Problem, refuse
 from billing.standing import Admit, Refuse
 from billing.terms import Terms
+from providers.dialects.base import ListedModel, Outline
+from providers.dialects.registry import CALLERS
 from proxy import calls, records, refusals, routing, shortages, standing
+from proxy.attempts import Trail
 from proxy.authentication import Digests, KeyAuthentication
-from proxy.catalogue import Catalogue, ServiceRoute
+from proxy.catalogue import Catalogue, Hop, ModelRoute, ServiceRoute
+from proxy.circuits import Circuits
 from proxy.consumers import Consumer
+from proxy.course import Course, CoursePorts
 from proxy.coverage import Verdict, decide
 from proxy.directory import Directory
 from proxy.directory import Unavailable as DirectoryUnavailable
 from proxy.inbound import AnswerBroken, BodyTooLarge, ClientGone, InboundCall
-from proxy.passage import Passage, Planned
+from proxy.passage import Metered, Passage, Planned
 from proxy.permissions import AddressAllowed, NotSuspended
+from proxy.pools import Pools
 from proxy.purse import Purse, Shortage, Unavailable
 from proxy.request import GatewayRequest
+from proxy.sending import AiCall, Sending, dialect_for
 from proxy.spool import Spool, SpoolUnwritable
 from proxy.throttling import PlanRate
 
 log = structlog.get_logger()
+_NO_STORE: Final = (b"cache-control", b"no-store")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # A refusal is decided again on facts read a second later: so quickly a fix works, and so seldom a flood reads.
 _REFUSAL_LIFE_S: Final = 1.0
@@ -64,6 +73,9 @@ class Ports:
     purse: Purse
     spool: Spool
     passage: Passage
+    pools: Pools
+    circuits: Circuits
+    course: CoursePorts
     rate: PlanRate
     digests: Digests
     limits: Limits
@@ -158,27 +170,121 @@ class ProxyView(APIView):
         return self.ports
 
     async def _ai(self, way: Way, progress: Progress) -> None:
-        ports = self._ports
+        ports, route = self._ports, way.route
         consumer = _known(progress)
         body = await self._body(way.call, progress)
-        asked = calls.read_ai(way.route, body)
-        target = routing.ai_target(way.route, asked.model, ports.directory.catalogue, consumer)
-        progress.model_id = target.model.id
+        outline = calls.read_ai(route, body)
+        hops = routing.ai_hops(route.operation, outline.model, ports.directory.catalogue, consumer)
+        model = hops[0].model
+        progress.model_id = model.id
         services = {
-            service.id: (service, version)
-            for service, version in target.model.offers
-            if service.visible_to(consumer.team_id)
+            service.id: (service, version) for service, version in model.offers if service.visible_to(consumer.team_id)
         }
-        verdict = await self._standing(way, list(services), target.model.id, progress)
+        verdict = await self._standing(way, list(services), model.id, progress)
         service, version = services[verdict.service_id]
         progress.service, progress.version_id = service, version.id
-        terms = self._admitted(verdict, model=target.model.name)
+        terms = self._admitted(verdict, model=outline.model)
+        if route.operation == "count":
+            await self._count(way, outline)
+            return
         _check_size(terms, body)
         ports.rate.allow_request(way.request, self)
-        planned = calls.plan_ai(
-            way.call, consumer, terms, service, version, target, asked, body, ports.limits.default_max_tokens
+        hops += ports.directory.catalogue.fallbacks.get(service.id, ())
+        calls.check_prices(hops, terms, way.call.time_us)
+        course = self._course(way, consumer, outline, body, hops, strict=version.strict)
+        sending = await course.first()
+        try:
+            await self._carry_ai(way, progress, course, sending, verdict)
+        finally:
+            course.end()
+
+    def _course(
+        self, way: Way, consumer: Consumer, outline: Outline, body: bytes, hops: tuple[Hop, ...], *, strict: bool
+    ) -> Course:
+        ports, call, route = self._ports, way.call, way.route
+        ai = AiCall(
+            dialect=route.dialect,
+            path=route.path,
+            body=body,
+            outline=outline,
+            headers=call.raw_headers,
+            request_id=call.request_id,
+            asked_id=call.hex[:24],
+            created=call.time_us // 1_000_000,
+            strict=strict,
+            most_output=ports.limits.default_max_tokens,
         )
-        await self._carry(way.call, progress, planned, verdict)
+
+        def dialect_of(model: ModelRoute) -> str | None:
+            if route.operation != "chat":
+                return route.dialect if route.dialect in model.provider.doors else None
+            return dialect_for(model, route.dialect, tools=bool(outline.content.get("tools")))
+
+        trail = Trail(hops, consumer.application_id, call.time_us, ports.pools, ports.circuits, dialect_of)
+        return Course(ai, trail, ports.course)
+
+    async def _carry_ai(self, way: Way, progress: Progress, course: Course, sending: Sending, verdict: Verdict) -> None:
+        ports, call, route = self._ports, way.call, way.route
+        consumer, terms, service = _known(progress), verdict.terms, progress.service
+        assert terms is not None  # noqa: S101 (admitted)
+        assert service is not None  # noqa: S101 (as above)
+        ai, model = course.ai, course.trail.hops[0].model
+        units = calls.Units(
+            terms,
+            [price for hop in course.trail.hops if (price := hop.model.price(call.time_us)) is not None],
+            len(sending.body),
+            ai.outline.n,
+        )
+        progress.asked = {"units": units.of(ai.outline.input_bound, ai.outline.max_tokens or 0), "model": model.name}
+        most = min(model.facts.max_output_tokens or ai.most_output, ai.most_output)
+        block = ports.course.outputs.block(consumer.application_id, model.id)
+        try:
+            reserved = await calls.reserve(
+                ports.purse,
+                units,
+                ai.outline,
+                call.time_us,
+                first_block=block,
+                most_output=most,
+                generates=route.operation in {"chat", "completion"},
+            )
+        except Shortage as shortage:
+            raise shortages.problem(shortage, fits=calls.fits(units, ai.outline, shortage)) from shortage
+        except Unavailable as error:
+            raise refuse("metering-unavailable", retry_after=2) from error
+        metered = None
+        if ai.outline.stream and any(spec.meter in {"tokens", "spend"} for spec in terms.allowances):
+            metered = Metered(reserved.covered, block, ai.outline.max_tokens, units.more)
+        if reserved.limit is not None:
+            ai.limit = reserved.limit
+            sending = course.again(sending)
+        planned = Planned(
+            consumer=consumer,
+            terms=terms,
+            service=service,
+            version=service.versions[_number(service, progress.version_id)],
+            sending=sending,
+            units={},
+            own_headers=[_NO_STORE, *_notices(call, verdict)],
+            model=model,
+            streamed=ai.outline.stream,
+            input_expected=ai.outline.input_expected,
+            metered=metered,
+            course=course,
+            describe=lambda problem: self._described(call, progress, problem),
+        )
+        await ports.passage.carry(call, planned, reserved.held)
+
+    def _described(self, call: InboundCall, progress: Progress, problem: Problem) -> dict[str, Any]:
+        with override(refusals.language(call.headers.get(b"accept-language", b""))):
+            return refusals.describe(
+                problem, request_id=call.request_id, context=context(progress), public_url=self._ports.public_url
+            )
+
+    async def _count(self, way: Way, outline: Outline) -> None:
+        """Costs nothing and reaches no plan's meter; an estimate, and says so."""
+        body = CALLERS[way.route.dialect].write_count(outline.input_expected)
+        await _send(way.call, body, (b"x-ai-estimated", b"input_tokens"))
 
     async def _rest(self, way: Way, progress: Progress) -> None:
         ports = self._ports
@@ -257,30 +363,36 @@ class ProxyView(APIView):
         ports = self._ports
         terms = planned.terms
         wants = [(spec, planned.units[spec.meter]) for spec in terms.allowances]
-        progress.asked = {"units": planned.units, "model": planned.model.name if planned.model else ""}
+        progress.asked = {"units": planned.units, "model": ""}
         try:
             held = await ports.purse.reserve(wants, call.time_us)
         except Shortage as shortage:
-            raise shortages.problem(shortage, fits=calls.fits(planned, shortage)) from shortage
+            raise shortages.problem(shortage) from shortage
         except Unavailable as error:
             raise refuse("metering-unavailable", retry_after=2) from error
         planned.own_headers += _notices(call, verdict)
         await ports.passage.carry(call, planned, held)
 
     async def _models(self, way: Way, progress: Progress) -> None:
-        models = routing.visible_models(self._ports.directory.catalogue, _known(progress))
-        listed = [
-            {"id": model.name, "object": "model", "created": 0, "owned_by": model.provider.name}
-            for model in sorted(models, key=lambda each: each.name)
-        ]
+        """In the dialect of the caller's headers (T33), and only what this key may call."""
+        catalogue, consumer = self._ports.directory.catalogue, _known(progress)
+        seen = {model.name: model for model in routing.visible_models(catalogue, consumer)}
+        seen |= {
+            alias.name: alias.hops[0].model
+            for alias in catalogue.aliases.values()
+            if alias.hops and alias.hops[0].model.name in seen
+        }
+        listed = [_listed(name, model) for name, model in sorted(seen.items())]
+        dialect = way.route.dialect or routing.dialect_of(way.call.path, way.call.headers)
+        codec = CALLERS[dialect if dialect != "responses" else "openai"]
         if not way.route.rest:
-            await _answer(way.call, {"object": "list", "data": listed})
+            await _send(way.call, codec.list_models(listed, parse_qs(way.call.raw_query.decode("latin-1"))))
             return
-        wanted = way.route.rest.decode("latin-1")
-        found = next((model for model in listed if model["id"] == wanted), None)
+        wanted = unquote(way.route.rest.decode("latin-1"))
+        found = next((model for model in listed if model.name == wanted), None)
         if found is None:
             raise refuse("model-not-found", did_you_mean=[])
-        await _answer(way.call, found)
+        await _send(way.call, codec.one_model(found))
 
     async def _show_standing(self, way: Way, progress: Progress) -> None:
         """Of the service or model named in the query; else of the application's oldest subscription."""
@@ -330,7 +442,7 @@ class ProxyView(APIView):
             self._record(call, progress, problem)
         if call.started:
             raise AnswerBroken from problem
-        form = refusals.choose_form(call.path, call.headers.get(b"accept", b""), call.method)
+        form = refusals.choose_form(call.path, call.headers, call.method)
         rendered = refusals.render(
             problem,
             request_id=call.request_id,
@@ -403,7 +515,7 @@ def _named(call: InboundCall, catalogue: Catalogue, consumer: Consumer) -> tuple
     name = query.get("model", [""])[0]
     if name:
         operation: routing.Operation = "embeddings" if "embeddings" in query.get("path", [""])[0] else "chat"
-        model = routing.ai_target(routing.Route("ai", operation), name, catalogue, consumer).model
+        model = routing.ai_hops(operation, name, catalogue, consumer)[0].model
         return [service.id for service, _ in model.offers if service.visible_to(consumer.team_id)], model.id, name
     slug = query.get("service", [""])[0]
     if slug:
@@ -428,17 +540,27 @@ def _notices(call: InboundCall, verdict: Verdict) -> list[tuple[bytes, bytes]]:
     return headers
 
 
+def _listed(name: str, model: ModelRoute) -> ListedModel:
+    facts = model.facts
+    return ListedModel(name, model.provider.name, facts.context_tokens, facts.max_output_tokens, model.kind)
+
+
+def _number(service: ServiceRoute, version_id: int | None) -> int:
+    return next(number for number, version in service.versions.items() if version.id == version_id)
+
+
 async def _answer(call: InboundCall, content: dict[str, Any]) -> None:
-    body = orjson.dumps(content)
-    await call.start(
-        200,
-        [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-            (b"x-request-id", call.request_id.encode()),
-        ],
-    )
+    await _send(call, orjson.dumps(content))
+
+
+async def _send(call: InboundCall, body: bytes, *more: tuple[bytes, bytes]) -> None:
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+        _NO_STORE,
+        (b"x-request-id", call.request_id.encode()),
+    ]
+    await call.start(200, [*headers, *more])
     await call.send(body, last=True)
 
 

@@ -373,7 +373,7 @@ def test_numbers_and_dates_are_said_in_the_callers_language() -> None:
 def test_form_is_the_routes_unless_a_browser_or_a_program_asks(
     path: str, accept: bytes, method: str, form: str
 ) -> None:
-    assert choose_form(path, accept, method) == form
+    assert choose_form(path, {b"accept": accept}, method) == form
 
 
 @pytest.mark.parametrize(
