@@ -4,6 +4,7 @@ Provider caches depend on a byte-stable prefix, so a splice changes one value an
 """
 
 import re
+from collections import Counter
 from typing import Any, Final
 
 import orjson
@@ -11,6 +12,8 @@ import orjson
 from providers.dialects.canonical import BadRequest
 
 MOST_NESTED: Final = 64
+# Each name of the body costs a search through it; above so many a single look at all of it is cheaper.
+_FEW: Final = 32
 # Strings in runs, never letter by letter: they are nearly all of a body.
 _TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\],]', re.DOTALL)
 # A member's value that is no list and no object.
@@ -29,9 +32,9 @@ def read_object(body: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BadRequest("", "The body must be a JSON object.")
     # Cheap and sufficient for nearly all bodies: each name stands there once, and none is spelled with escapes.
-    if b"\\u" in body or not _each_once(content, body):
-        names = [name for name, _ in _members(body, 0)]
-        doubled = next((name for name in names if names.count(name) > 1), None)
+    if b"\\u" in body or len(content) > _FEW or not _each_once(content, body):
+        times = Counter(name for name, _ in _members(body, 0))
+        doubled = next((name for name, number in times.items() if number > 1), None)
         if doubled is not None:
             raise BadRequest(f"/{doubled}", f"“{doubled}” stands there twice.")
     if body.count(b"{") + body.count(b"[") > MOST_NESTED and _deeper(content, MOST_NESTED):

@@ -419,7 +419,10 @@ class Report:
     # (name, what it became)
     clamped: list[tuple[str, str]] = field(default_factory=list)
     emulated: list[str] = field(default_factory=list)
+    # Those in `dropped`: a caller chooses how many they are.
+    _known: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def drop(self, name: str) -> None:
-        if name not in self.dropped:
+        if name not in self._known:
+            self._known.add(name)
             self.dropped.append(name)
