@@ -46,6 +46,7 @@ def write_turns(draft: Draft) -> tuple[list[Block] | str, list[dict[str, Any]]]:
             system.extend(blocks)
         elif blocks:
             _add(draft, messages, turn, blocks)
+    _results_first(messages)
     if not draft.own:
         _fit_ends(messages)
     return (system[0]["text"] if plain and system else system), messages
@@ -71,10 +72,16 @@ def _add(draft: Draft, messages: list[dict[str, Any]], turn: Turn, blocks: list[
             message.update(turn.extras)
         messages.append(message)
         return
-    content = last["content"]
-    merged = [{"type": "text", "text": content}, *blocks] if isinstance(content, str) else [*content, *blocks]
-    # Results of tools first, everything else after them in its order.
-    last["content"] = sorted(merged, key=lambda block: block.get("type") != "tool_result")
+    if isinstance(last["content"], str):
+        last["content"] = [{"type": "text", "text": last["content"]}]
+    last["content"] += blocks
+
+
+def _results_first(messages: list[dict[str, Any]]) -> None:
+    """And everything else behind them in its order."""
+    for message in messages:
+        if message["role"] == "user" and isinstance(message["content"], list):
+            message["content"].sort(key=lambda block: block.get("type") != "tool_result")
 
 
 def _fit_ends(messages: list[dict[str, Any]]) -> None:

@@ -50,13 +50,26 @@ def kept_ids(content: Mapping[str, Any]) -> tuple[str, ...]:
 
 def expected_input(body: bytes, messages: int, media: list[dict[str, Any]]) -> int:
     """By the rule of estimate.py: base64 is no text, each medium counts for itself."""
-    text, tokens = body, PER_MESSAGE * messages
+    tokens = PER_MESSAGE * messages
+    encoded: list[bytes] = []
     for source in media:
         data = source.get("data")
-        if source.get("type") != "base64" or not isinstance(data, str):
-            tokens += 0 if source.get("type") == "text" else PER_IMAGE
-            continue
-        pages = 1 if source.get("media_type") != "application/pdf" else -(-len(data) // _PAGE)
-        tokens += PER_IMAGE * max(1, pages)
-        text = text.replace(data.encode(), b"", 1)
-    return tokens + tokens_of(text)
+        if source.get("type") == "base64" and isinstance(data, str):
+            pages = -(-len(data) // _PAGE) if source.get("media_type") == "application/pdf" else 1
+            tokens += PER_IMAGE * max(1, pages)
+            encoded.append(data.encode())
+        elif source.get("type") != "text":
+            tokens += PER_IMAGE
+    return tokens + tokens_of(_without(body, encoded))
+
+
+def _without(body: bytes, pieces: list[bytes]) -> bytes:
+    """`pieces` stand there in this order; what is spelt with escapes is not found, and then the rest is taken for text."""
+    kept, at = [], 0
+    for piece in pieces:
+        found = body.find(piece, at)
+        if found < 0:
+            break
+        kept.append(body[at:found])
+        at = found + len(piece)
+    return b"".join([*kept, body[at:]])
