@@ -17,9 +17,9 @@ from providers.dialects.canonical import Answer, BadRequest, Chat, Report
 from providers.dialects.profile import ModelFacts, Profile
 from providers.dialects.registry import CALLERS, UPSTREAMS
 
-# whole: as it was said; fetched: the gateway fetches it; emulated: by other means; dropped: left out, and told to the
-# caller; refused: 400 that names it; unsaid: the caller's dialect has no word for it.
-Support = Literal["whole", "fetched", "emulated", "dropped", "refused", "unsaid"]
+# whole: as it was said; fetched: the gateway fetches it; emulated: by other means; changed and dropped: brought near, or
+# left out, and the caller is told; refused: 400 that names it; unsaid: the caller's dialect has no word for it.
+Support = Literal["whole", "fetched", "emulated", "changed", "dropped", "refused", "unsaid"]
 
 _MODEL: Final = "the-model"
 _PIXEL: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -133,9 +133,10 @@ def support(caller: str, upstream: str, feature: Feature) -> Support:
         report = dialect.write_request(chat, _TARGET, Given(media=fetched)).report
     except BadRequest:
         return "refused"
-    if report.dropped or report.clamped:
+    if report.dropped:
         return "dropped"
-    return "emulated" if report.emulated else "fetched" if fetched else "whole"
+    told: dict[Support, bool] = {"changed": bool(report.clamped), "emulated": bool(report.emulated)}
+    return next((word for word, holds in told.items() if holds), "fetched" if fetched else "whole")
 
 
 def _said(dialect: CallerDialect, feature: Feature) -> Outgoing | None:
@@ -215,7 +216,8 @@ _SIGNS: Final[dict[Support, str]] = {
     "whole": "✓",
     "fetched": "fetched",
     "emulated": "emulated",
-    "dropped": "told",
+    "changed": "changed",
+    "dropped": "left out",
     "refused": "400",
     "unsaid": "–",
 }

@@ -3,13 +3,14 @@
     uv run python -m tests.providers.dialects.goldens
 
 writes `goldens/{caller}-{upstream}/{requests,answers,streams}.txt` anew, and the README's table of what pairs carry; a
-difference shows what a change means for callers. A request that a pair cannot carry stands there as its refusal.
+difference shows what a change means for callers. A request that a pair cannot carry stands there as its refusal. Of answers
+those are left out that differ by their request alone, and of a Response what it repeats of its request.
 """
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from providers.dialects import canonical as c
 from providers.dialects import pairs as carried
@@ -34,6 +35,7 @@ TARGETS: Final = {
             developer_role=True,
             strict_tools=True,
             json_schema=True,
+            refuses=frozenset({"top_k", "min_p", "repetition_penalty"}),
         ),
         ModelFacts("gpt"),
     ),
@@ -47,6 +49,12 @@ TARGETS: Final = {
     "ollama": Target(Profile("ollama", "Ollama"), ModelFacts("llama", context_tokens=32_768)),
 }
 _WIDTH: Final = 110
+_BY_REQUEST: Final = frozenset({
+    "system_blocks", "multi_turn", "tool_round_trip", "image_bytes", "image_url", "document",
+})  # fmt: skip
+_OF_A_RESPONSE: Final = frozenset({
+    "id", "object", "created_at", "status", "error", "incomplete_details", "model", "output", "usage", "problem",
+})  # fmt: skip
 
 
 def pairs() -> Iterator[tuple[str, str]]:
@@ -59,9 +67,13 @@ def rendered(caller: str, upstream: str) -> dict[str, str]:
         return {}
     return {
         "requests.txt": _sections(fixtures.load(caller, "request"), lambda each: _request(each, caller, upstream)),
-        "answers.txt": _sections(fixtures.load(upstream, "answer"), lambda each: _answer(each, caller, upstream)),
-        "streams.txt": _sections(fixtures.load(upstream, "stream"), lambda each: _stream(each, caller, upstream)),
+        "answers.txt": _sections(_told(upstream, "answer"), lambda each: _answer(each, caller, upstream)),
+        "streams.txt": _sections(_told(upstream, "stream"), lambda each: _stream(each, caller, upstream)),
     }
+
+
+def _told(upstream: str, kind: Literal["answer", "stream"]) -> list[Fixture]:
+    return [each for each in fixtures.load(upstream, kind) if each.scenario not in _BY_REQUEST]
 
 
 def _sections(chosen: list[Fixture], write: Any) -> str:
@@ -116,7 +128,21 @@ def _stream(fixture: Fixture, caller: str, upstream: str) -> str:
     written = b""
     for event in [*reader.feed(fixture.body), *reader.close()]:
         written += writer.error(_shown(event.error)) if isinstance(event, c.Failed) else writer.write(event)
-    return written.decode().rstrip("\r\n")
+    text = written.decode().rstrip("\r\n")
+    return "\n".join(_line(line) for line in text.splitlines()) if caller == "responses" else text
+
+
+def _line(line: str) -> str:
+    """Of a stream of Responses; shortened where it holds a whole one."""
+    if not line.startswith("data: {"):
+        return line
+    return "data: " + json.dumps(_shortened(json.loads(line[6:])), ensure_ascii=False, separators=(",", ":"))
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, dict) and value.get("object") == "response":
+        return {name: each for name, each in value.items() if name in _OF_A_RESPONSE}
+    return {name: _shortened(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def _shown(error: c.UpstreamError) -> Shown:
@@ -125,7 +151,7 @@ def _shown(error: c.UpstreamError) -> Shown:
 
 # Text ----------------------------------------------------------------------------------------------------------------
 def _json(body: bytes) -> str:
-    return pretty(json.loads(body))
+    return pretty(_shortened(json.loads(body)))
 
 
 def pretty(value: Any, indent: str = "") -> str:

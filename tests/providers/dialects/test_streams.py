@@ -1,6 +1,7 @@
 """Streams through every codec of the registry. Pure: no test here may touch the database."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,10 +15,13 @@ from tests.providers.dialects.contract import SHOWN, asked, callers, cut, events
 from tests.providers.dialects.fixtures import Fixture
 from tests.providers.dialects.said import expected, gathered
 
+# About 200 cuts of each stream.
+CUTS: Final = st.lists(st.integers(0, 2**20), min_size=1, max_size=20)
+
 
 @of_fixtures("stream")
-@given(places=st.lists(st.integers(0, 2**20), max_size=12))
-@settings(max_examples=200)
+@given(places=CUTS)
+@settings(max_examples=20)
 def test_stream_gives_equal_events_wherever_it_is_cut(fixture: Fixture, places: list[int]) -> None:
     assert events_of(fixture, cut(fixture.body, places)) == events_of(fixture)
 
@@ -124,8 +128,8 @@ def _text_of(events: list[Event]) -> Iterator[str]:
 
 
 @of_fixtures("stream", of=CALLERS)
-@given(places=st.lists(st.integers(0, 2**20), max_size=12))
-@settings(max_examples=30)
+@given(places=CUTS)
+@settings(max_examples=10)
 def test_passed_through_stream_is_unchanged_and_counted(fixture: Fixture, places: list[int]) -> None:
     codec = CALLERS[fixture.dialect]
     request = fixtures.one(fixture.dialect, "text", "request")
