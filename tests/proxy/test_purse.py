@@ -206,7 +206,7 @@ async def test_units_reserved_late_by_a_call_of_a_period_that_is_over_go_back(pu
     _end(await purse.reserve([(spec, 0)], us(at(16))))
     await _idle(purse)
 
-    await download.more("bytes", 5_000)
+    await download.more({"bytes": 5_000})
     _end(download, bytes=2_000)
     await _idle(purse)
 
