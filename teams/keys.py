@@ -92,14 +92,15 @@ def rotate(
 ) -> Issued:
     """A new key with the old one's name and rights; the old one works on for `overlap`, never beyond its own end.
 
-    Raises ValidationError for a key that no longer works or has been replaced already.
+    Also for one that has expired. Raises ValidationError for a key that was revoked or has been replaced already.
     """
     now = clock.now()
     old = ApiKey.objects.select_for_update(of=("self",)).select_related("application__team").get(pk=key.pk)
-    if old.state(now) != "usable":
+    if old.state(now) not in {"usable", "expired"}:
         raise ValidationError(_("This key is not in use any more: make a new one."), code="ended")
     issued = _make(old.application, old.name, actor, expires_at, old.networks, old.scopes)
-    old.revoked_at = now + overlap
+    ends = [now + overlap, old.expires_at]
+    old.revoked_at = min(end for end in ends if end)
     old.replaced_by = issued.key
     old.save(update_fields=["revoked_at", "replaced_by"])
     audit.record(

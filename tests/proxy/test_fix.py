@@ -580,7 +580,10 @@ def test_expired_key_is_rotated_on_its_own_page(here: Situation) -> None:
 
     page = here.page(here.fix("credentials-expired", key=key.ref, app=here.application.ref))
 
-    assert reverse("teams:key-rotate", args=[key.ref]) in page
+    rotate = reverse("teams:key-rotate", args=[key.ref])
+    assert rotate in page
+    assert "Copy your key now." in here.post(rotate, {"overlap": "24", "expiry": "90"})
+    assert here.application.keys.usable(clock.now()).count() == 1
 
 
 def test_revoked_key_has_a_successor_to_make(here: Situation) -> None:
@@ -707,7 +710,8 @@ def test_price_is_said_as_it_will_be_paid(here: Situation) -> None:
 
     page = here.page(url)
 
-    assert "There is no payment method that can be charged." in page
+    assert "No usable payment method" in page
+    assert "Add a payment method" in page
     assert "Subscribe and pay $19.00" not in page
     assert "On an invoice, 14 days to pay" in page
     assert "Subscribe, $29.00 by invoice" in page

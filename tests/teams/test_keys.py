@@ -123,6 +123,18 @@ def test_rotate_keeps_the_old_key_for_the_overlap() -> None:
 
 
 @pytest.mark.django_db
+def test_rotate_replaces_a_key_that_has_expired_and_does_not_wake_it() -> None:
+    expired_at = clock.now() - timedelta(hours=1)
+    old = ApiKeyFactory.create(expires_at=expired_at)
+
+    issued = keys.rotate(old, actor=None)
+
+    old.refresh_from_db()
+    assert (old.revoked_at, old.replaced_by) == (expired_at, issued.key)
+    assert [key.state(clock.now()) for key in (old, issued.key)] == ["revoked", "usable"]
+
+
+@pytest.mark.django_db
 def test_rotate_refuses_a_key_that_was_replaced() -> None:
     old = ApiKeyFactory.create()
     keys.rotate(old, actor=None)
