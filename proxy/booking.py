@@ -117,9 +117,9 @@ class Book:
     def _add(self, row: Row, time_us: int, charges: list[Charge]) -> None:
         over = False
         # Twice: a record that fails half way must not have changed the sums.
-        for _, charged, actual in charges:
-            if charged < 0 or actual < 0:
-                raise ValueError("a negative charge")
+        for allowance, charged, actual in charges:
+            if charged < 0 or actual < 0 or allowance <= 0:
+                raise ValueError("a negative charge, or of nothing")
             over = over or actual > charged
         if over:
             self._overrunning.append((len(self.rows), charges))
@@ -142,7 +142,7 @@ class _complete:  # noqa: N801  # reads as a word; a class costs half of what a 
             raise Unbookable(self._condemned)
 
     def __exit__(self, _: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, KeyError | TypeError | ValueError):
+        if isinstance(error, LookupError | TypeError | ValueError | ArithmeticError | AttributeError):
             raise Unbookable(f"{type(error).__name__}: {error}") from error
 
 

@@ -199,11 +199,8 @@ class FollowedSpool:
         limit = 1 if condemned else self.limit
         lost = list(self.open_calls.items())[:limit]
         batch.last = len(lost) == len(self.open_calls)
-        spend = (
-            spend_of({charge[0] for _, admission in lost for charge in admission.record.get("R", [])})
-            if lost
-            else set()
-        )
+        reserved = {allowance for _, admission in lost for allowance in _reserved(admission.record)}
+        spend = spend_of(reserved) if reserved else set()
         for call, admission in lost:
             batch.closed.add(call)
             batch.records += 1
@@ -247,6 +244,14 @@ def _note_progress(admission: Admission | None, progress: Record) -> None:
     """Kept with the admission until its outcome comes; reading it again changes nothing."""
     if admission is not None:
         admission.record["progress"] = progress
+
+
+def _reserved(admitted: Record) -> set[int]:
+    """Allowances; of a record that cannot be read none: whoever books it says what is wrong."""
+    try:
+        return {allowance for allowance, _ in admitted["R"] if isinstance(allowance, int)}
+    except (KeyError, TypeError, ValueError):
+        return set()
 
 
 def _letter(admission: Admission, reason: str) -> Letter:

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import structlog
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import DataError, IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, connection, transaction
 
 from apipark import clock, heartbeats
 from apipark.troubles import Trouble
@@ -80,7 +80,7 @@ class Shipper:
             try:
                 more = self.round(stopping)
                 self._beat()
-            except (OperationalError, InterfaceError) as error:
+            except (DatabaseError, InterfaceError) as error:
                 unreachable.met(error=str(error))
                 self.forget()
                 stopping.wait(_DATABASE_RETRY_S)

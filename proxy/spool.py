@@ -364,6 +364,10 @@ def _parse(line: bytes) -> Record | Damaged:
         record = orjson.loads(body)
     except ValueError:
         return Damaged(line, "not a record")
-    if not isinstance(record, dict) or not isinstance(record.get("k"), str):
+    if (
+        not isinstance(record, dict)
+        or not isinstance(record.get("k"), str)
+        or not isinstance(record.get("id", ""), str)
+    ):
         return Damaged(line, "not a record")
     return record

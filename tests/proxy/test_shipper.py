@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, InterfaceError, InternalError, OperationalError, connection, transaction
 from django.db.models import F, Sum
 from structlog.testing import capture_logs
 
@@ -450,6 +450,49 @@ def test_pruning_takes_closed_spools_after_a_day() -> None:
     }
 
 
+HUGE = 9_000_000_000_000_000_000
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        admitted_record(2, id=["a", "list"]),
+        outcome_record(2, id={"a": "map"}),
+        {"k": "p", "id": ["a", "list"]},
+        refused_record(2, t=HUGE),
+        refused_record(2, m=["GET"]),
+        refused_record(2, p=None),
+    ],
+)
+def test_a_record_that_nothing_can_be_made_of_stops_nobody(ship: Ship, poison: dict[str, Any]) -> None:
+    spool = ship.spool()
+    write(spool, admitted_record(1), outcome_record(1))
+    spool.refused(poison)
+    write(spool, admitted_record(3), outcome_record(3))
+    shipper = ship.shipper()
+
+    shipper.drain()
+    kill(spool)
+    shipper.drain()
+
+    assert [call.pk.int for call in Call.objects.order_by("pk")] == [1, 3]
+    assert DeadLetter.objects.count() == 1
+    assert SpoolRow.objects.get().state == SpoolRow.State.CLOSED
+
+
+@pytest.mark.parametrize("change", [{"t": HUGE}, {"R": "none"}, {"R": [5]}, {"R": [[["x"], 1]]}, {"R": [["x", 1]]}])
+def test_a_lost_call_that_nothing_can_be_made_of_stops_nobody(ship: Ship, change: dict[str, Any]) -> None:
+    spool = ship.spool()
+    write(spool, admitted_record(1), admitted_record(2, **change))
+    kill(spool)
+
+    ship.drain()
+
+    assert [call.pk.int for call in Call.objects.order_by("pk")] == [1]
+    assert DeadLetter.objects.count() == 1
+    assert SpoolRow.objects.get().state == SpoolRow.State.CLOSED
+
+
 def test_a_dead_worker_is_closed_when_the_last_of_its_many_leases_is_free(ship: Ship) -> None:
     spool = ship.spool()
     for _ in range(600):
@@ -457,7 +500,8 @@ def test_a_dead_worker_is_closed_when_the_last_of_its_many_leases_is_free(ship: 
     kill(spool)
 
     shipper = ship.shipper()
-    shipper.round()
+    for _ in range(2):  # its header, then what it held
+        shipper.round()
     held = Lease.objects.count(), SpoolRow.objects.get().state, spool.folder.exists()
     shipper.drain()
 
@@ -481,14 +525,15 @@ class Impatient(threading.Event):
         return self.is_set()
 
 
-def test_an_outage_of_the_database_is_two_lines_of_the_log(ship: Ship) -> None:
+@pytest.mark.parametrize("failure", [OperationalError("away"), InternalError("read only"), InterfaceError("closed")])
+def test_an_outage_of_the_database_is_two_lines_of_the_log(ship: Ship, failure: Exception) -> None:
     spool = ship.spool()
     write(spool, admitted_record(1), outcome_record(1))
     stopping = Impatient(rounds=8)
 
     def away(execute: Any, *statement: Any) -> Any:
         if stopping.left > 3:
-            raise OperationalError("the database is away")
+            raise failure
         return execute(*statement)
 
     with capture_logs() as lines, connection.execute_wrapper(away):
