@@ -17,7 +17,7 @@ from apipark import clock
 from apipark.addresses import AddressRefused, Origin, read_url
 from apipark.crypto import CannotOpen
 from billing.prices import Price, priced
-from providers import secrets, vendors
+from providers import profiles, secrets
 from providers.dialects.profile import Auth, ModelFacts, Profile
 from providers.models import (
     AiModel,
@@ -248,7 +248,7 @@ def _providers() -> dict[int, ProviderRoute]:
 
 
 def _provider(row: Provider, keys: list[KeyRoute]) -> ProviderRoute:
-    profile = vendors.profile_of(row)
+    profile = profiles.profile_of(row)
     doors = {}
     for door in profile.doors:
         base = base_of(door.base_url)
