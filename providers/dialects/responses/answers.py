@@ -46,7 +46,7 @@ def read_output(item: Any, number: int, target: Target) -> list[Part]:
     if not isinstance(item, dict):
         raise UnreadableAnswer(f"output item {number} is no object")
     kind = items.kind_of(item)
-    if kind not in _KNOWN:
+    if not isinstance(kind, str) or kind not in _KNOWN:
         return [Opaque(NAME, str(kind), item, {"item": {"number": number}})]
     try:
         parts = items.read_item(item, number, f"/output/{number}")

@@ -123,7 +123,7 @@ class InputWriter:
         if not self._target.profile.media_urls and media.url is not None and media.url in self._given.media:
             fetched = self._given.media[media.url]
             media = replace(media, url=None, data=fetched.data, media_type=fetched.media_type)
-        if self._own and media.spelling is not None:
+        if self._own:
             piece = media_piece(media)
             return self._checked(media, piece and restored(piece, media))
         self._report_extras(media)

@@ -3,6 +3,7 @@
 Only whole events are passed on: what is added at a cap then never lands in the middle of one.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
@@ -21,6 +22,11 @@ from providers.dialects.usage import Usage, count
 _MOST_KEPT: Final = 8 * 1024 * 1024
 # Shorter texts hold no dense run, and most are plain: their bytes are added up unrounded.
 _SHORT: Final = 24
+# Of the longest blank line, without its last byte.
+_BLANK: Final = 3
+_PER_TOKEN_BYTES: Final = 3
+# Members of an output that the model wrote.
+_SAID: Final = frozenset({"text", "refusal", "arguments", "input", "code"})
 _KINDS: Final = {form.delta: kind for kind, form in KINDS.items()}
 _WHOLE: Final = frozenset({"response.completed", "response.incomplete"})
 
@@ -43,19 +49,19 @@ class AnswerMeter:
 
     def close(self) -> bytes:
         body, self._chunks = b"".join(self._chunks), []
-        self.output_seen = tokens_of(body)
-        if self._size > _MOST_KEPT:
-            self.complete = True
-            return b""
         try:
-            content = orjson.loads(body)
+            content = orjson.loads(body) if self._size <= _MOST_KEPT else None
         except orjson.JSONDecodeError:
-            return b""
+            content = None
         if isinstance(content, dict):
             self.complete = True
             self.failed = content.get("status") == "failed"
             self.usage = counts.read(content, self._target.profile)
-            self.output_seen = tokens_of(orjson.dumps(content.get("output")))
+            self.output_seen = tokens_of("".join(_said(content.get("output"))).encode("utf-8", "surrogatepass"))
+        else:
+            # Too long to be read, or torn: whoever knows where its connection ended says which.
+            self.complete = self._size > _MOST_KEPT
+            self.output_seen = max(tokens_of(body), self._size // _PER_TOKEN_BYTES)
         return b""
 
     def stop_at_cap(self, problem: dict[str, Any]) -> bytes:  # noqa: ARG002  # an answer in one piece has no place for it
@@ -70,7 +76,8 @@ class StreamMeter:
         self._outline = outline
         self._target = target
         self._sse = Events()
-        self._held = b""
+        self._held: list[bytes] = []
+        self._tail = b""
         self._transcript = Transcript()
         self._response: dict[str, Any] = {}
         self._kept = 0
@@ -84,26 +91,31 @@ class StreamMeter:
     def feed(self, chunk: bytes) -> bytes:
         for _name, data in self._sse.feed(chunk):
             self._read(data)
-        data = self._held + chunk
-        end = _end_of_events(data)
-        self._held = data[end:]
-        return data[:end]
+        # An event may be long and come in many chunks: of what is held only its end is looked at again.
+        end = _end_of_events(self._tail + chunk) - len(self._tail)
+        if end <= 0:
+            self._held.append(chunk)
+            self._tail = (self._tail + chunk)[-_BLANK:]
+            return b""
+        passed = b"".join([*self._held, chunk[:end]])
+        self._held, self._tail = [chunk[end:]], chunk[end:][-_BLANK:]
+        return passed
 
     def close(self) -> bytes:
         for _name, data in self._sse.close():
             self._read(data)
-        rest, self._held = self._held, b""
+        rest, self._held = b"".join(self._held), []
         return rest
 
     def stop_at_cap(self, problem: dict[str, Any]) -> bytes:
-        self._held = b""
+        self._held = []
         usage = self.usage or Usage(input_text=self._outline.input_expected, output_text=self.output_seen, source="own")
         told = self._transcript.close("incomplete")
         whole = response.ended(self._response, Stop("length"), self._transcript.output(), usage)
         return told + self._transcript.event("response.incomplete", {"response": {**whole, "problem": problem}})
 
     def error(self, shown: Shown) -> bytes:
-        self._held = b""
+        self._held = []
         return self._transcript.event("error", errors.in_stream(shown))
 
     # What passes -----------------------------------------------------------------------------------------------------
@@ -165,6 +177,19 @@ class StreamMeter:
         item = OpenItem(_place(event, "output_index"), content, open=not done)
         self._transcript.items[item.number] = item
         return item
+
+
+def _said(found: Any) -> Iterator[str]:
+    if isinstance(found, list):
+        for each in found:
+            yield from _said(each)
+    elif isinstance(found, dict):
+        for name, value in found.items():
+            if isinstance(value, str):
+                if name in _SAID:
+                    yield value
+            else:
+                yield from _said(value)
 
 
 def _place(event: dict[str, Any], name: str) -> int:

@@ -33,7 +33,7 @@ def read(response: Mapping[str, Any], profile: Profile) -> Usage | None:
         searches = _shown(response, _is_search)
     runs = _sum(details, _RUNS)
     if runs is None:
-        runs = _shown(response, lambda item: item.get("type") in _RUN_THERE)
+        runs = _shown(response, lambda item: str(item.get("type")) in _RUN_THERE)
     return usage.with_changes(searches=searches, tool_runs=runs) if searches or runs else usage
 
 

@@ -106,7 +106,7 @@ def _write_tools(chat: Chat, target: Target, report: Report, body: dict[str, Any
     if chat.parallel_tools is not None:
         if target.profile.parallel_tools:
             body["parallel_tool_calls"] = chat.parallel_tools
-        else:
+        elif not chat.parallel_tools:
             report.drop(chat.name_of("parallel_tools"))
 
 
@@ -125,12 +125,19 @@ def _tool(tool: Tool | HostedTool, pointer: str, report: Report, *, own: bool) -
             written["strict"] = tool.strict
         return {**written, **(tool.spelling or {}), **(tool.extras or {})}
     # Must be said, where null is a tool that takes none.
-    written["parameters"] = tool.parameters
+    written["parameters"] = None if tool.parameters is None else _object_schema(tool.parameters)
     # Left out, it would be true here, and false in every other dialect.
     written["strict"] = bool(tool.strict)
     for name in tool.extras or {}:
         report.drop(name)
     return written
+
+
+def _object_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """OpenAI refuses an object without `properties`, which others allow."""
+    if schema.get("type", "object") == "object" and "properties" not in schema:
+        return {"type": "object", **schema, "properties": {}}
+    return schema
 
 
 def _write_choice(chat: Chat, choice: ToolChoice, target: Target, body: dict[str, Any]) -> None:
