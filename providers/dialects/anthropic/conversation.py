@@ -1,7 +1,7 @@
 """Turns, written as `system` and `messages`.
 
 Neighbours of one role are one message, results of tools come first in it (T6), and nothing is sent that the API refuses:
-no blank text, no empty message, no media in an assistant's message (T32).
+no blank text, no empty message, no media in an assistant's message (T32). What a caller of this dialect wrote stays so.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,10 +44,10 @@ def write_turns(draft: Draft) -> tuple[list[Block] | str, list[dict[str, Any]]]:
         if turn.role == "system" and not _begins_message(draft, turn):
             plain = not system and _is_plain(draft, turn)
             system.extend(blocks)
-        elif blocks:
+        elif blocks or (draft.own and not turn.parts):
             _add(draft, messages, turn, blocks)
-    _results_first(messages)
     if not draft.own:
+        _results_first(messages)
         _fit_ends(messages)
     return (system[0]["text"] if plain and system else system), messages
 
@@ -104,7 +104,7 @@ def _block(draft: Draft, part: Part, turn: Turn) -> Block | None:
 
 
 def _text(draft: Draft, part: Text, turn: Turn) -> Block | None:
-    if not part.text or part.text.isspace():
+    if (not part.text or part.text.isspace()) and not draft.own:
         return None
     block: Block = {"type": "text", "text": part.text}
     if part.extras is None and part.spelling is None:

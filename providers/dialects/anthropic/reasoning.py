@@ -2,7 +2,7 @@
 
 Anthropic refuses thinking beside a forced tool, beside changed sampling, with a budget that the limit of tokens does not
 leave (T11), and within a round of tools that was begun without. Here the thinking gives way to the tools, the budget to the
-limit, and sampling to the thinking.
+limit, and sampling to the thinking; of a caller of this dialect nothing is mended, as when it is passed through.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ def write_reasoning(draft: Draft, max_tokens: int, messages: list[dict[str, Any]
     if asked is None:
         return Thought()
     thought = _off(asked) if asked.off else _on(draft, asked, max_tokens)
-    if thought.on and (forced or (thought.by_budget and goes_on_unthought(messages))):
+    if thought.on and not draft.own and (forced or (thought.by_budget and goes_on_unthought(messages))):
         draft.report.drop(draft.chat.name_of("reasoning"))
         thought.thinking = {"type": "disabled"}
     if thought.thinking is not None and asked.show is not None and thought.on and draft.own:
@@ -88,6 +88,8 @@ def _way(draft: Draft, asked: Reasoning) -> str:
 
 def _budget(draft: Draft, asked: Reasoning, max_tokens: int) -> dict[str, Any] | None:
     wanted = asked.budget if asked.budget and asked.budget > 0 else _BUDGETS.get(asked.effort or "medium", _LEAST)
+    if draft.own and asked.budget == wanted:
+        return {"type": "enabled", "budget_tokens": wanted}
     if max_tokens <= _LEAST:
         draft.report.drop(draft.chat.name_of("reasoning"))
         return None

@@ -72,7 +72,7 @@ def _tool(draft: Draft, tool: Tool | HostedTool) -> dict[str, Any]:
     if tool.description is not None:
         written["description"] = tool.description
     schema = NO_INPUT if tool.parameters is None else tool.parameters
-    if schema.get("type") != "object":
+    if schema.get("type") != "object" and not draft.own:
         schema = {"type": "object", **{name: value for name, value in schema.items() if name != "type"}}
     if tool.strict is True and draft.takes_schemas:
         schema = _strict(draft, "tools", schema)
@@ -85,6 +85,8 @@ def _tool(draft: Draft, tool: Tool | HostedTool) -> dict[str, Any]:
 
 
 def _strict(draft: Draft, param: str, schema: dict[str, Any]) -> dict[str, Any]:
+    if draft.own:
+        return schema
     closed, lost = strict(schema)
     for keyword in lost:
         draft.report.drop(f"{draft.chat.name_of(param)}/{keyword}")
@@ -95,10 +97,10 @@ def _choice(draft: Draft, tools: list[dict[str, Any]]) -> dict[str, Any] | None:
     choice = draft.chat.tool_choice
     if choice is None:
         return None
-    if not tools:
+    if not tools and not draft.own:
         if choice.mode in {"required", "named"}:
             raise BadRequest(draft.pointer("tool_choice"), "A tool is asked for, but there are none in “tools”.")
-        return {"type": choice.mode} if draft.own else None
+        return None
     written: dict[str, Any] = {"type": _CHOICES[choice.mode]}
     if choice.mode == "named":
         written["name"] = choice.name

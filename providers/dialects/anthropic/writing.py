@@ -94,7 +94,7 @@ def _write_options(body: Body, draft: Draft, tools: Tools, thought: Thought) -> 
             config["format"] = tools.output_format
     if config:
         body["output_config"] = config
-    if stops := [text for text in draft.chat.stop if text]:
+    if stops := [text for text in draft.chat.stop if text or draft.own]:
         if not draft.own and any(text.isspace() for text in stops):
             message = "This model does not stop at mere white space. Leave that stop sequence away."
             raise BadRequest(draft.pointer("stop"), message)
@@ -121,6 +121,9 @@ def _sampling_refused(draft: Draft, thought: Thought) -> bool:
 
 
 def _temperature(body: Body, draft: Draft, thought: Thought, value: Any) -> None:
+    if draft.own:
+        body["temperature"] = value
+        return
     if thought.on and value != 1:
         draft.report.drop(draft.chat.name_of("temperature"))
         return
@@ -133,15 +136,15 @@ def _temperature(body: Body, draft: Draft, thought: Thought, value: Any) -> None
 
 def _top_p(body: Body, draft: Draft, thought: Thought, value: Any) -> None:
     # Newer models take temperature or top_p, and refuse a request with both.
-    both = not draft.own and draft.chat.params.get("temperature") is not None and not thought.on
-    if both or (thought.on and value < _LEAST_TOP_P_THINKING):
+    both = draft.chat.params.get("temperature") is not None and not thought.on
+    if not draft.own and (both or (thought.on and value < _LEAST_TOP_P_THINKING)):
         draft.report.drop(draft.chat.name_of("top_p"))
     else:
         body["top_p"] = value
 
 
 def _top_k(body: Body, draft: Draft, thought: Thought, value: Any) -> None:
-    if thought.on:
+    if thought.on and not draft.own:
         draft.report.drop(draft.chat.name_of("top_k"))
     else:
         body["top_k"] = value

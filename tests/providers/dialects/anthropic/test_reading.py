@@ -177,6 +177,28 @@ def test_unknown_members_and_blocks_travel_on() -> None:
     assert write(chat)[0] == sent
 
 
+def test_what_the_api_would_refuse_goes_back_as_it_was() -> None:
+    """It is the caller's, and the provider's words about it are the best."""
+    sent = BODY | {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": ""}, RESULT]},
+            {"role": "assistant", "content": []},
+            {"role": "user", "content": " "},
+        ],
+        "thinking": {"type": "enabled", "budget_tokens": 100},
+        "temperature": 1.5,
+        "top_p": 0.2,
+        "top_k": 1,
+        "tool_choice": {"type": "any"},
+        "stop_sequences": ["", " "],
+    }
+
+    body, outgoing = write(CODEC.read_request(CODEC.outline("messages", orjson.dumps(sent))))
+
+    assert body == sent
+    assert outgoing.report == c.Report()
+
+
 @pytest.mark.parametrize(
     ("changes", "pointer"),
     [

@@ -69,10 +69,17 @@ def test_t06_results_are_one_user_turn_before_its_text() -> None:
 
 
 def test_t06_results_come_first_even_where_the_caller_wrote_text_before() -> None:
-    asked = [{"type": "text", "text": "Here:"}, {"type": "tool_result", "tool_use_id": "toolu_1", "content": "24"}]
-    body, _ = write(read(messages=[{"role": "user", "content": asked}]))
+    body, _ = write(
+        chat(
+            user("x"),
+            assistant(call()),
+            user("Here:"),
+            results(ToolResult("call_1", "", [Text("24")])),
+            tools=[WEATHER],
+        )
+    )
 
-    assert [block["type"] for block in body["messages"][0]["content"]] == ["tool_result", "text"]
+    assert [block["type"] for block in body["messages"][2]["content"]] == ["tool_result", "text"]
 
 
 def test_t06_nothing_empty_is_sent() -> None:
