@@ -74,8 +74,8 @@ def _choice(candidate: Any, pointer: str, calls: Calls, target: Target) -> Choic
         # Without its parts, unless it has an empty list of them.
         extras["content"] = {name: value for name, value in held.items() if name != "parts" or not parts}
     word = finish_word(candidate.get("finishReason"))
-    if candidate.get("finishReason") != word:
-        extras["finishReason"] = candidate.get("finishReason")
+    if candidate.get("finishReason", "") != word:
+        extras["finishReason"] = candidate["finishReason"]
     called = any(isinstance(part, ToolCall) for part in parts)
     return Choice(
         parts,

@@ -37,9 +37,13 @@ class Chunks:
 
 
 class Whole:
-    """The same stream, with what is torn held back: it can be ended between any two pieces that are given."""
+    """The same stream, with what is torn held back: it can be ended between any two pieces that are given.
 
-    def __init__(self) -> None:
+    `array` says what was asked for, until its first byte tells.
+    """
+
+    def __init__(self, *, array: bool) -> None:
+        self._asked = array
         self._held = bytearray()
         self._objects: Objects | None = None
         self._known = False
@@ -48,7 +52,7 @@ class Whole:
 
     @property
     def array(self) -> bool:
-        return self._objects is not None
+        return self._objects is not None if self._known else self._asked
 
     def feed(self, piece: bytes) -> bytes:
         looked_at = len(self._held)

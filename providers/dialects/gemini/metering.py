@@ -99,7 +99,7 @@ class StreamMeter(_Seen):
         super().__init__()
         self._outline = outline
         self._reader = StreamReader(target)
-        self._whole = Whole()
+        self._whole = Whole(array=outline.array)
 
     def feed(self, chunk: bytes) -> bytes:
         whole = self._whole.feed(chunk)
