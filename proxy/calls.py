@@ -25,9 +25,14 @@ _SANDBOX: Final = (b"content-security-policy", b"sandbox; default-src 'none'; st
 _NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
 
 
-def read_ai(route: Route, body: bytes) -> Outline:
+def path_of(route: Route, raw_query: bytes) -> str:
+    """With its query where the dialect puts something there: `?alt=sse` tells how a stream of Gemini's is framed."""
+    return f"{route.path}?{raw_query.decode('latin-1')}" if route.dialect == "gemini" else route.path
+
+
+def read_ai(route: Route, path: str, body: bytes) -> Outline:
     try:
-        return CALLERS[route.dialect].outline(route.path, body)
+        return CALLERS[route.dialect].outline(path, body)
     except BadRequest as error:
         raise refuse(
             "request-invalid", errors=[{"field": error.pointer or "body", "message": error.message}]

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
-from urllib.parse import unquote
 
 from apipark.problems import refuse
 from proxy.catalogue import Base, Catalogue, Hop, ModelRoute, ServiceRoute, VersionRoute
@@ -26,7 +25,7 @@ class Route:
     """Where a path leads."""
 
     kind: Literal["ai", "models", "standing", "rest"]
-    # AI: the caller's dialect, which of its operations, and the path below /v1 or /v1beta.
+    # AI: the caller's dialect, which of its operations, and the path below /v1 or /v1beta, as it came.
     dialect: str = "openai"
     operation: Operation = "chat"
     path: str = ""
@@ -102,7 +101,7 @@ def _ai_route(method: str, raw_path: bytes) -> Route:
     if verb := _VERB.match(raw_path):
         operation = _VERBS.get(verb[2])
         if operation is not None and method == "POST":
-            return Route("ai", "gemini", operation, unquote(verb[1].decode("latin-1"), errors="replace"))
+            return Route("ai", "gemini", operation, verb[1].decode("latin-1"))
         if operation is not None:
             raise refuse("request-invalid", errors=[{"field": "method", "message": "Use POST."}])
     if method == "GET" and (one := _ONE_MODEL.match(raw_path)):

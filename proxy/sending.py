@@ -130,6 +130,7 @@ def _translated(ai: AiCall, choice: Choice, target: Target, attempt: int) -> Sen
         id=ai.asked_id,
         created=ai.created,
         stream=outline.stream,
+        array=outline.array,
         include_usage=outline.include_usage,
         input_estimate=outline.input_expected,
         chat=chat,

@@ -182,7 +182,7 @@ class TranslatedStream:
         if media_type.startswith("application/json"):
             # It does not stream this: the whole answer is told as a stream of a few events.
             self._whole = []
-        return [_EVENTS]
+        return [_JSON if self._asked.array else _EVENTS]
 
     def feed(self, chunk: bytes) -> bytes:
         if self._whole is not None:

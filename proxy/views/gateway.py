@@ -173,7 +173,8 @@ class ProxyView(APIView):
         ports, route = self._ports, way.route
         consumer = _known(progress)
         body = await self._body(way.call, progress)
-        outline = calls.read_ai(route, body)
+        path = calls.path_of(route, way.call.raw_query)
+        outline = calls.read_ai(route, path, body)
         hops = routing.ai_hops(route.operation, outline.model, ports.directory.catalogue, consumer)
         model = hops[0].model
         progress.model_id = model.id
@@ -191,7 +192,7 @@ class ProxyView(APIView):
         ports.rate.allow_request(way.request, self)
         hops += ports.directory.catalogue.fallbacks.get(service.id, ())
         calls.check_prices(hops, terms, way.call.time_us)
-        course = self._course(way, consumer, outline, body, hops, strict=version.strict)
+        course = self._course(way, consumer, outline, path, body, hops, strict=version.strict)
         sending = await course.first()
         try:
             await self._carry_ai(way, progress, course, sending, verdict)
@@ -199,12 +200,20 @@ class ProxyView(APIView):
             course.end()
 
     def _course(
-        self, way: Way, consumer: Consumer, outline: Outline, body: bytes, hops: tuple[Hop, ...], *, strict: bool
+        self,
+        way: Way,
+        consumer: Consumer,
+        outline: Outline,
+        path: str,
+        body: bytes,
+        hops: tuple[Hop, ...],
+        *,
+        strict: bool,
     ) -> Course:
         ports, call, route = self._ports, way.call, way.route
         ai = AiCall(
             dialect=route.dialect,
-            path=route.path,
+            path=path,
             body=body,
             outline=outline,
             headers=call.raw_headers,
