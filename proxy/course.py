@@ -46,6 +46,8 @@ class Course:
     trail: Trail
     ports: CoursePorts
     _in_use: int = 0
+    # Asked, and neither answered nor failed yet: its circuit may wait for this call to tell.
+    _asked: Choice | None = None
     _began: float = field(default_factory=time.monotonic)
     _deadline_s: float = 600.0
 
@@ -64,7 +66,7 @@ class Course:
             except Problem as problem:
                 # Another target may be able to carry it.
                 refused = refused or problem
-                self.trail.circuits.neither(choice.target)
+                self._tell_nothing()
                 choice = self.trail.skip(now)
         assert refused is not None  # noqa: S101 (the loop ends only after a refusal)
         raise refused
@@ -91,7 +93,7 @@ class Course:
             try:
                 return await self._sending(following)
             except Problem:
-                self.trail.circuits.neither(following.target)
+                self._tell_nothing()
                 following = self.trail.skip(now)
         if error.kind in ABOUT_THE_REQUEST:
             return None
@@ -104,6 +106,7 @@ class Course:
     def answered(self, sending: Sending, exchange: Exchange, first_byte_ms: int) -> None:
         choice, now = sending.choice, time.monotonic()
         assert choice is not None  # noqa: S101 (an AI call)
+        self._asked = None
         self.trail.circuits.answered(choice.target, now)
         if choice.key is not None and len(choice.model.provider.keys) > 1:
             headers = dict(exchange.headers)
@@ -118,6 +121,12 @@ class Course:
     def end(self) -> None:
         """On every way out. Repeating is harmless."""
         self._leave()
+        self._tell_nothing()
+
+    def _tell_nothing(self) -> None:
+        if self._asked is not None:
+            self.trail.circuits.neither(self._asked.target)
+            self._asked = None
 
     def _leave(self) -> None:
         if self._in_use:
@@ -125,6 +134,7 @@ class Course:
             self._in_use = 0
 
     async def _sending(self, choice: Choice) -> Sending:
+        self._asked = choice
         if choice.dialect != self.ai.dialect:
             await self._gather(choice)
         sending = prepare(self.ai, choice, self.trail.attempts)
@@ -155,7 +165,7 @@ class Course:
 
     def _learn(self, choice: Choice, error: UpstreamError, now: float) -> None:
         pools, key, model_id = self.trail.pools, choice.key, choice.model.id
-        kind = error.kind
+        kind, self._asked = error.kind, None
         if kind in {"server", "overloaded", "timeout", "interrupted"}:
             self.trail.circuits.failed(choice.target, now)
             if key is not None:
