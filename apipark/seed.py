@@ -18,7 +18,7 @@ from billing.models import Interval, Limit, Meter, Plan, PlanVersion
 from providers import lifecycle, price_book
 from providers import secrets as provider_secrets
 from providers.demo.settings import DEMO_KEY
-from providers.models import AiModel, Provider, ProviderKey, Service, ServiceVersion
+from providers.models import AiModel, Door, Provider, ProviderKey, Service, ServiceVersion
 from teams import applications, keys
 from teams.models import Application, Membership, Role, Team, User
 
@@ -89,6 +89,8 @@ def _application(team: Team, owner: User, name: str) -> tuple[Application, str]:
 
 def _provider(base_url: str) -> list[AiModel]:
     provider = Provider.objects.create(name="Demo provider", slug="demo", base_url=f"{base_url}/v1", is_demo=True)
+    doors = {"responses": f"{base_url}/v1", "anthropic": base_url, "gemini": f"{base_url}/v1beta"}
+    Door.objects.bulk_create(Door(provider=provider, dialect=name, base_url=url) for name, url in doors.items())
     key = ProviderKey(provider=provider, name="Demo key")
     provider_secrets.store(key, DEMO_KEY)
     key.save()
@@ -121,7 +123,7 @@ def _ai_service(publisher: Team, operator: User, models: list[AiModel]) -> Servi
         kind=Service.Kind.AI,
         category="AI",
         summary="Chat and embeddings that answer without an account anywhere",
-        description="The demo provider speaks the OpenAI format, streams and reports usage. It makes its answers up.",
+        description="The demo provider speaks the formats of OpenAI, Anthropic and Gemini, streams and reports usage. It makes its answers up.",
     )
     version = ServiceVersion.objects.create(service=service, number=1)
     version.ai_models.set(models)

@@ -1,4 +1,4 @@
-"""The demo provider's server: OpenAI's dialect under `/v1`, a small REST API under `/rest`, a journal for tests.
+"""The demo provider's server: the dialects of all callers under `/v1` and `/v1beta`, a small REST API under `/rest`, a journal.
 
 `/journal` lists the `X-Gateway-Call` of every request that arrived, the newest last; DELETE empties it.
 """
@@ -15,8 +15,10 @@ import orjson
 
 from providers.demo import answers
 from providers.demo.settings import DEMO_KEY, MODELS
-from providers.dialects.canonical import BadRequest
-from providers.dialects.openai.outlines import outline
+from providers.demo.wishes import Wishes, wishes_of
+from providers.dialects.base import Asked, ListedModel, Outline, Shown
+from providers.dialects.canonical import Answer, BadRequest
+from providers.dialects.registry import CALLERS
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -25,8 +27,6 @@ _JOURNAL_LENGTH: Final = 200_000
 # Longer than any timeout that waits for it.
 _HANG_S: Final = 3_600
 _AUTHORIZATION: Final = b"Bearer " + DEMO_KEY.encode()
-_PREFIX: Final = "/v1/"
-_CHAT: Final = "chat/completions"
 
 
 class BrokenOff(Exception):  # noqa: N818 (asked for: the server closes the connection without a clean end)
@@ -46,8 +46,8 @@ class Application:
         body = await _body(receive)
         if call := headers.get(b"x-gateway-call"):
             self._journal.append(call.decode("latin-1"))
-        if path.startswith(_PREFIX):
-            await _ai(path, headers, body, send)
+        if path.startswith(("/v1/", "/v1beta/")):
+            await _ai(path, headers, scope["query_string"], body, send)
         elif path.startswith("/rest/"):
             await _rest(scope, headers, body, send)
         elif path == "/journal":
@@ -78,89 +78,127 @@ async def _body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-async def _ai(path: str, headers: dict[bytes, bytes], body: bytes, send: Send) -> None:
-    if headers.get(b"authorization") != _AUTHORIZATION:
-        await _json(send, 401, answers.error(401))
+async def _ai(path: str, headers: dict[bytes, bytes], query: bytes, body: bytes, send: Send) -> None:
+    dialect, below = _door(path)
+    if dialect is None:
+        await _refuse(send, "openai", 404)
         return
-    if path == "/v1/models":
-        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "demo"} for name in MODELS]
-        await _json(send, 200, {"object": "list", "data": listed})
+    if not _known(headers):
+        await _refuse(send, dialect, 401)
         return
-    operation = path.removeprefix(_PREFIX)
-    if operation not in {_CHAT, "embeddings"}:
-        await _json(send, 404, answers.error(404))
+    if below.rstrip("/") == "/models":
+        await _json_bytes(send, 200, CALLERS[dialect].list_models(_LISTED, {}))
         return
+    if dialect == "gemini":
+        below = f"{below}?{query.decode('latin-1')}"
     try:
-        model = outline(operation, body).model
+        asked = CALLERS[dialect].outline(below, body)
     except BadRequest:
-        await _json(send, 400, answers.error(400))
+        await _refuse(send, dialect, 400)
         return
-    if model not in MODELS:
-        await _json(send, 404, answers.error(404))
-    elif operation == _CHAT:
-        await _chat(orjson.loads(body), send)
+    if asked.model not in MODELS:
+        await _refuse(send, dialect, 404)
+    elif below == "/embeddings":
+        await _embeddings(asked.content, send)
+    elif "count" in below:
+        await _json_bytes(send, 200, CALLERS[dialect].write_count(asked.input_expected))
     else:
-        await _embeddings(orjson.loads(body), send)
+        await _chat(dialect, asked, headers, send)
 
 
-async def _chat(asked: dict[str, Any], send: Send) -> None:
-    messages = asked.get("messages") or [{}]
-    wishes = answers.wishes_of(answers.text_of(messages[-1].get("content")))
+_LISTED: Final = [ListedModel(name, "demo", 128_000, 16_384, "chat") for name in MODELS]
+
+
+def _door(path: str) -> tuple[str | None, str]:
+    """The caller's dialect, and what stands below its version."""
+    for version in ("/v1beta", "/v1"):
+        if not path.startswith(f"{version}/"):
+            continue
+        below = path.removeprefix(version)
+        if version == "/v1beta" or (below.startswith("/models/") and ":" in below):
+            return "gemini", below
+        if below.startswith("/messages"):
+            return "anthropic", below
+        if below.startswith("/responses"):
+            return "responses", below
+        return ("openai" if below in _OPENAI else None), below
+    return None, ""
+
+
+_OPENAI: Final = frozenset({"/chat/completions", "/completions", "/embeddings", "/models"})
+
+
+def _known(headers: dict[bytes, bytes]) -> bool:
+    return headers.get(b"authorization") == _AUTHORIZATION or DEMO_KEY.encode() in {
+        headers.get(b"x-api-key"),
+        headers.get(b"x-goog-api-key"),
+    }
+
+
+async def _chat(dialect: str, asked: Outline, headers: dict[bytes, bytes], send: Send) -> None:
+    try:
+        chat = CALLERS[dialect].read_request(asked)
+    except BadRequest:
+        await _refuse(send, dialect, 400)
+        return
+    wishes = wishes_of(answers.last_text(chat) + headers.get(b"x-demo", b"").decode("latin-1"))
     if wishes.hang:
         await asyncio.sleep(_HANG_S)
     if wishes.delay_s:
         await asyncio.sleep(wishes.delay_s)
     if wishes.fail is not None:
-        await _json(send, wishes.fail, answers.error(wishes.fail))
+        await _refuse(send, dialect, wishes.fail)
         return
-    limit = asked.get("max_completion_tokens") or asked.get("max_tokens")
-    words, reason = answers.words_of_answer(wishes, limit)
-    counts = answers.usage(messages, len(words)) if wishes.usage else None
-    about = {"id": f"chatcmpl-{uuid.uuid4().hex[:24]}", "created": int(time.time()), "model": asked["model"]}
-    if asked.get("stream"):
-        wants_usage = bool((asked.get("stream_options") or {}).get("include_usage"))
-        await _stream(send, about, words, reason, counts if wants_usage else None, wishes)
-        return
-    message = {"role": "assistant", "content": " ".join(words), "refusal": None}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
-    content = {**about, "object": "chat.completion", "choices": [choice]} | ({"usage": counts} if counts else {})
-    if wishes.cut:
-        await _cut(send, orjson.dumps(content))
-    await _json(send, 200, content)
-
-
-async def _stream(
-    send: Send,
-    about: dict[str, Any],
-    words: list[str],
-    reason: str,
-    counts: dict[str, Any] | None,
-    wishes: answers.Wishes,
-) -> None:
-    await send(
-        {
-            "type": "http.response.start",
-            "status": 200,
-            "headers": [(b"content-type", b"text/event-stream; charset=utf-8")],
-        }
+    number = uuid.uuid4().hex[:24]
+    said = answers.answer(chat, wishes, call_id=number)
+    about = Asked(
+        model=asked.model,
+        id=number,
+        created=int(time.time()),
+        stream=asked.stream,
+        array=asked.array,
+        include_usage=asked.include_usage,
+        input_estimate=said.usage.input_total if said.usage else 0,
+        chat=chat,
     )
-    about = {**about, "object": "chat.completion.chunk"}
+    if asked.stream:
+        await _stream(send, dialect, about, said, wishes)
+        return
+    content = CALLERS[dialect].write_answer(said, about)
+    if wishes.cut:
+        await _cut(send, content)
+    await _json_bytes(send, 200, content)
 
-    async def event(delta: dict[str, Any], finish: str | None = None) -> None:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        await _event(send, {**about, "choices": [choice]} | ({"usage": None} if counts else {}))
 
-    await event({"role": "assistant", "content": ""})
-    for number, word in enumerate(words):
-        if wishes.pause_s:
+async def _stream(send: Send, dialect: str, about: Asked, said: Answer, wishes: Wishes) -> None:
+    writer = CALLERS[dialect].stream_writer(about)
+    media_type = b"application/json" if about.array else b"text/event-stream; charset=utf-8"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", media_type)]})
+    events = list(answers.events(said))
+    held = bytearray()
+    for number, event in enumerate(events):
+        if number and wishes.pause_s:
             await asyncio.sleep(wishes.pause_s)
-        if wishes.cut and number == len(words) // 2:
+        if number == len(events) // 2 and (wishes.cut or wishes.fail_late):
+            if wishes.fail_late:
+                code, kind, message = answers.error(529)
+                await _chunk(send, writer.error(Shown(529, code, message, type=kind)))
             raise BrokenOff
-        await event({"content": word if number == 0 else f" {word}"})
-    await event({}, reason)
-    if counts:
-        await _event(send, {**about, "choices": [], "usage": counts})
-    await send({"type": "http.response.body", "body": b"data: [DONE]\n\n", "more_body": False})
+        out = writer.write(event)
+        if not wishes.odd:
+            await _chunk(send, out)
+            continue
+        held += out
+        while len(held) >= wishes.odd:
+            await _chunk(send, bytes(held[: wishes.odd]))
+            del held[: wishes.odd]
+    await send({"type": "http.response.body", "body": bytes(held), "more_body": False})
+
+
+async def _refuse(send: Send, dialect: str, status: int) -> None:
+    code, kind, message = answers.error(status)
+    shown = Shown(status, code, message, type=kind)
+    await _json_bytes(send, status, CALLERS[dialect].write_error(shown))
 
 
 async def _embeddings(asked: dict[str, Any], send: Send) -> None:
@@ -228,12 +266,16 @@ async def _cut(send: Send, body: bytes) -> None:
     raise BrokenOff
 
 
-async def _event(send: Send, content: dict[str, Any]) -> None:
-    await send({"type": "http.response.body", "body": b"data: " + orjson.dumps(content) + b"\n\n", "more_body": True})
+async def _chunk(send: Send, out: bytes) -> None:
+    if out:
+        await send({"type": "http.response.body", "body": out, "more_body": True})
 
 
 async def _json(send: Send, status: int, content: Any, *more: tuple[bytes, bytes]) -> None:
-    body = orjson.dumps(content)
+    await _json_bytes(send, status, orjson.dumps(content), *more)
+
+
+async def _json_bytes(send: Send, status: int, body: bytes, *more: tuple[bytes, bytes]) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
