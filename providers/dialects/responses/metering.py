@@ -9,16 +9,15 @@ from typing import Any, Final
 import orjson
 
 from providers.dialects.base import Outline, Shown, Target
-from providers.dialects.canonical import Stop
 from providers.dialects.estimate import tokens_of
-from providers.dialects.responses import errors, response
+from providers.dialects.responses import errors
 from providers.dialects.responses import usage as counts
-from providers.dialects.responses.transcript import KINDS, OpenItem, Piece, Transcript
+from providers.dialects.responses.following import Followed
+from providers.dialects.responses.transcript import KINDS
 from providers.dialects.sse import Events
-from providers.dialects.usage import Usage, count
+from providers.dialects.usage import Usage
 
-# Of an answer that is read for its usage, and of a stream's texts that are kept for its end at a cap; beyond it the usage
-# is estimated, and the texts are cut short in the last event alone.
+# Of an answer that is read for its usage; beyond it the usage is estimated.
 _MOST_KEPT: Final = 8 * 1024 * 1024
 # Shorter texts hold no dense run, and most are plain: their bytes are added up unrounded.
 _SHORT: Final = 24
@@ -28,7 +27,7 @@ _PER_TOKEN_BYTES: Final = 3
 # Members of an output that the model wrote.
 _SAID: Final = frozenset({"text", "refusal", "arguments", "input", "code"})
 _KINDS: Final = {form.delta: kind for kind, form in KINDS.items()}
-_WHOLE: Final = frozenset({"response.completed", "response.incomplete"})
+_WHOLE: Final = ("response.completed", "response.incomplete")
 
 
 class AnswerMeter:
@@ -76,17 +75,18 @@ class StreamMeter:
         self._outline = outline
         self._target = target
         self._sse = Events()
+        self._followed = Followed()
         self._held: list[bytes] = []
         self._tail = b""
-        self._transcript = Transcript()
-        self._response: dict[str, Any] = {}
-        self._kept = 0
         # In 1/42 tokens: see estimate.py.
         self._weight = 0
         self.usage: Usage | None = None
-        self.output_seen = 0
         self.complete = False
         self.failed = False
+
+    @property
+    def output_seen(self) -> int:
+        return -(-self._weight // 42)
 
     def feed(self, chunk: bytes) -> bytes:
         for _name, data in self._sse.feed(chunk):
@@ -110,13 +110,11 @@ class StreamMeter:
     def stop_at_cap(self, problem: dict[str, Any]) -> bytes:
         self._held = []
         usage = self.usage or Usage(input_text=self._outline.input_expected, output_text=self.output_seen, source="own")
-        told = self._transcript.close("incomplete")
-        whole = response.ended(self._response, Stop("length"), self._transcript.output(), usage)
-        return told + self._transcript.event("response.incomplete", {"response": {**whole, "problem": problem}})
+        return self._followed.capped(problem, usage)
 
     def error(self, shown: Shown) -> bytes:
         self._held = []
-        return self._transcript.event("error", errors.in_stream(shown))
+        return self._followed.event("error", errors.in_stream(shown))
 
     # What passes -----------------------------------------------------------------------------------------------------
     def _read(self, data: bytes) -> None:
@@ -126,57 +124,26 @@ class StreamMeter:
             return
         if not isinstance(event, dict):
             return
-        number = count(event.get("sequence_number"))
-        self._transcript.sequence = self._transcript.sequence + 1 if number is None else number + 1
+        self._followed.number(event)
         kind = event.get("type")
-        if not isinstance(kind, str):
-            self.failed = self.failed or bool(event.get("error"))
-        elif kind in _KINDS:
+        if isinstance(kind, str) and kind in _KINDS:
             self._delta(event, _KINDS[kind])
-        elif isinstance(event.get("response"), dict):
-            self._lifecycle(kind, event["response"])
-        elif kind == "error":
-            self.failed, self.complete = True, False
-        elif isinstance(event.get("item"), dict):
-            self._item(event, event["item"], done=kind == "response.output_item.done")
-
-    def _lifecycle(self, kind: str, told: dict[str, Any]) -> None:
-        self._response = told
-        self.usage = counts.read(told, self._target.profile) or self.usage
-        self.failed = self.failed or kind == "response.failed"
-        self.complete = kind in _WHOLE and not self.failed
+            return
+        if isinstance(response := event.get("response"), dict):
+            self.usage = counts.read(response, self._target.profile) or self.usage
+        self.failed = self.failed or kind in ("error", "response.failed") or bool(event.get("error"))
+        self.complete = (self.complete or kind in _WHOLE) and not self.failed
+        self._followed.follow(event)
 
     def _delta(self, event: dict[str, Any], kind: str) -> None:
         text = event.get("delta")
         if not isinstance(text, str):
             return
-        size = len(text)
-        if size < _SHORT and text.isascii():
-            self._weight += 14 * size
+        if len(text) < _SHORT and text.isascii():
+            self._weight += 14 * len(text)
         else:
             self._weight += 42 * tokens_of(text.encode("utf-8", "surrogatepass"))
-        self.output_seen = -(-self._weight // 42)
-        self._kept += size
-        if self._kept <= _MOST_KEPT:
-            self._piece(event, kind).texts.append(text)
-
-    def _piece(self, event: dict[str, Any], kind: str) -> Piece:
-        item = self._transcript.items.get(_place(event, "output_index"))
-        if item is None:
-            item = self._item(event, {"id": event.get("item_id")}, done=False)
-        index = KINDS[kind].index
-        number = _place(event, index) if index else 0
-        for piece in item.pieces:
-            if piece.number == number and KINDS[piece.kind].holder == KINDS[kind].holder:
-                return piece
-        piece = Piece(kind, item, number)
-        item.pieces.append(piece)
-        return piece
-
-    def _item(self, event: dict[str, Any], content: dict[str, Any], *, done: bool) -> OpenItem:
-        item = OpenItem(_place(event, "output_index"), content, open=not done)
-        self._transcript.items[item.number] = item
-        return item
+        self._followed.delta(event, kind, text)
 
 
 def _said(found: Any) -> Iterator[str]:
@@ -190,11 +157,6 @@ def _said(found: Any) -> Iterator[str]:
                     yield value
             else:
                 yield from _said(value)
-
-
-def _place(event: dict[str, Any], name: str) -> int:
-    value = event.get(name)
-    return value if isinstance(value, int) else 0
 
 
 def _end_of_events(data: bytes) -> int:

@@ -76,6 +76,8 @@ class Piece:
     annotations: list[Any] = field(default_factory=list)
     logprobs: list[Any] = field(default_factory=list)
     open: bool = True
+    # Its whole text was told already.
+    told: bool = False
     # A delta's event as bytes, before its text and after it.
     before: bytes = b""
     after: bytes = b""
@@ -157,13 +159,13 @@ class Transcript:
         piece.open = False
         form, text = KINDS[piece.kind], "".join(piece.texts)
         piece.texts = [text]
-        told = {**piece.place(), form.member: text}
-        if piece.kind == "output_text":
-            told["logprobs"] = piece.logprobs
-        done = self.event(form.done, told)
+        told = b""
+        if not piece.told:
+            logprobs = {"logprobs": piece.logprobs} if piece.kind == "output_text" else {}
+            told = self.event(form.done, {**piece.place(), form.member: text, **logprobs})
         if not form.part:
-            return done
-        return done + self.event(f"{form.part}.done", {**piece.place(), "part": piece.content(text)})
+            return told
+        return told + self.event(f"{form.part}.done", {**piece.place(), "part": piece.content(text)})
 
     def close_item(self, item: OpenItem, status: Status = "completed") -> bytes:
         if not item.open:
