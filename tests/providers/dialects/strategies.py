@@ -42,6 +42,9 @@ def _user_parts(draw: st.DrawFn) -> list[c.Part]:
     return [c.Media("image", "image/png", data=PIXEL) if text is None else c.Text(text) for text in said]
 
 
+_results: Final = st.lists(texts, min_size=1, max_size=2)
+
+
 @st.composite
 def _round_of_tools(draw: st.DrawFn, number: int, tools: list[str]) -> list[c.Turn]:
     """An assistant's calls, and a result for each; ids are unlike those of other rounds."""
@@ -50,7 +53,10 @@ def _round_of_tools(draw: st.DrawFn, number: int, tools: list[str]) -> list[c.Tu
         for at in range(draw(st.integers(1, 3)))
     ]
     said: list[c.Part] = [c.Text(draw(texts))] if draw(st.booleans()) else []
-    results: list[c.Part] = [c.ToolResult(call.id, call.name, [c.Text(draw(texts))]) for call in calls]
+    results: list[c.Part] = [
+        c.ToolResult(call.id, call.name, [c.Text(text) for text in draw(_results)], is_error=draw(st.booleans()))
+        for call in calls
+    ]
     return [c.Turn("assistant", [*said, *calls]), c.Turn("tool", results)]
 
 
@@ -60,6 +66,7 @@ def chats(draw: st.DrawFn) -> c.Chat:
     turns = [c.Turn("system", [c.Text(text)]) for text in draw(st.lists(texts, max_size=2))]
     for number in range(draw(st.integers(1, 3))):
         turns.append(c.Turn("user", draw(_user_parts())))
+        turns += [c.Turn("system", [c.Text(text)]) for text in draw(st.lists(texts, max_size=1))]
         if draw(st.booleans()) and tools:
             turns.extend(draw(_round_of_tools(number, tools)))
         turns.append(c.Turn("assistant", [c.Text(draw(texts))]))
@@ -90,6 +97,7 @@ def chats(draw: st.DrawFn) -> c.Chat:
         max_tokens=draw(st.none() | st.integers(1, 4096)),
         stop=draw(st.lists(texts, max_size=3)),
         output=draw(st.sampled_from([None, c.OutputFormat("schema", _SCHEMA, "weather")])),
+        reasoning=draw(st.sampled_from([None, c.Reasoning(effort="high"), c.Reasoning(effort="none")])),
         stream=draw(st.booleans()),
         params=draw(params),
     )

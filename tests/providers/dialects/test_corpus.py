@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from providers.dialects import canonical as c
-from providers.dialects.base import Asked, CallerDialect, Fetched, Given, Outgoing
+from providers.dialects.base import Asked, CallerDialect, Fetched, Given, Outgoing, Outline
 from providers.dialects.canonical import Answer, BadRequest, Chat, Event
 from providers.dialects.registry import CALLERS, UPSTREAMS
 from tests.providers.dialects import corpus, counting, losses, sdk
@@ -237,6 +237,23 @@ def test_answer_is_written_back_as_it_was(exchange: Exchange, record: Record) ->
 
     assert written == content
     record("answers read and written back", exchange.dialect)
+
+
+# Passing through -----------------------------------------------------------------------------------------------------
+@_params([each for each in [*ANSWERS, *STREAMS] if each.dialect in CALLERS])
+def test_passed_through_answer_is_counted_beside_its_bytes(exchange: Exchange, record: Record) -> None:
+    dialect, target = CALLERS[exchange.dialect], corpus.target(exchange)
+    asked = Outline(exchange.model, stream=True, include_usage=True)
+    meter = dialect.stream_meter(asked, target) if exchange.streamed else dialect.answer_meter(target)
+    places = [0, 7, 500, 501, 4000, len(exchange.answer)]
+
+    passed = b"".join(meter.feed(exchange.answer[start:end]) for start, end in pairwise(places)) + meter.close()
+
+    assert passed == exchange.answer
+    assert meter.usage == _usage(exchange)
+    ended = exchange.streamed and not isinstance(_events(exchange)[-1], c.End)
+    assert (meter.complete, meter.failed) == (not ended, ended)
+    record("answers passed through and counted", exchange.dialect)
 
 
 # Errors --------------------------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ def _of_part(part: c.Part, numbers: dict[str, int]) -> list[Any]:
         return ["call", number, part.name, arguments(part.arguments)]
     if isinstance(part, c.ToolResult):
         inner = "".join(each.text for each in part.parts if isinstance(each, c.Text))
-        return ["result", numbers.setdefault(part.id, len(numbers)), part.name, inner, part.is_error]
+        return ["result", numbers.setdefault(part.id, len(numbers)), part.name, inner]
     return [repr(part)]
 
 
@@ -123,6 +123,8 @@ def _asked_for(chat: Chat) -> dict[str, Any]:
         "max_tokens": chat.max_tokens,
         "stop": chat.stop,
         "response_format": output and (output.kind, output.schema),
+        "reasoning": chat.reasoning and ("off" if chat.reasoning.off else "on"),
+        "is_error": [part.is_error for turn in chat.turns for part in turn.parts if isinstance(part, c.ToolResult)],
         **chat.params,
     }
     return {name: value for name, value in wanted.items() if value not in (None, [], ())}
