@@ -217,6 +217,24 @@ def test_pages_of_errors_need_no_context(name: str) -> None:
     assert f'<span class="badge">{name[:3]}</span>' in render_to_string(name)
 
 
+@pytest.mark.parametrize("name", ["400.html", "403_csrf.html", "500.html"])
+def test_pages_of_errors_lead_home(name: str) -> None:
+    assert '<a class="button" href="/">Home</a>' in render_to_string(name)
+
+
+@pytest.mark.parametrize(("teams", "buttons"), [(2, 1), (4, 3), (5, 0)])
+def test_nothing_here_names_other_teams_while_they_are_few(client: Client, teams: int, buttons: int) -> None:
+    user = MembershipFactory.create().user
+    MembershipFactory.create_batch(teams - 1, user=user)
+    client.force_login(user)
+
+    page = client.get("/nothing/").content.decode()
+
+    main = page[page.index("<main") :]
+    assert main.count("/switch/") == buttons
+    assert "Change the team" in main
+
+
 def test_context_of_a_request_that_no_middleware_has_seen(rf: RequestFactory) -> None:
     request = rf.get("/")
 
