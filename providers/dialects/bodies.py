@@ -140,7 +140,7 @@ def _trimmed(body: bytes, start: int, end: int) -> tuple[int, int]:
 
 def _deeper(content: Any, most: int) -> bool:
     level = [content]
-    for _ in range(most + 1):
+    for _ in range(most):
         if not level:
             return False
         level = [

@@ -6,7 +6,7 @@ from providers.dialects.canonical import BadRequest, Part, Refusal, Text, ToolRe
 from providers.dialects.openai import reasoning
 from providers.dialects.openai.calls import Calls, read_call, read_function
 from providers.dialects.openai.content import read_pieces
-from providers.dialects.openai.members import left, optional, remember
+from providers.dialects.openai.members import left, optional, remember, required
 
 _SAID: Final = frozenset({"role", "content"})
 _ASSISTANT: Final = _SAID | {"tool_calls", "function_call", "refusal"} | reasoning.FIELDS
@@ -20,7 +20,7 @@ def read_messages(messages: list[Any]) -> list[Turn]:
 
 
 def _turn(message: dict[str, Any], pointer: str, calls: Calls) -> Turn:
-    role = message.get("role")
+    role = required(message, "role", str, pointer)
     if role == "assistant":
         return _assistant(message, pointer, calls)
     if role in {"tool", "function"}:

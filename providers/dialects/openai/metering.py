@@ -25,7 +25,8 @@ _MOST_KEPT: Final = 1024
 _USAGE: Final = re.compile(rb'"usage"\s*:\s*\{')
 _FINISHED: Final = re.compile(rb'"finish_reason"\s*:\s*"[^"]')
 # A line end is CRLF as a whole, and a CR at the very end may be half of one.
-_BOUNDARY: Final = re.compile(rb"(?>\r\n|\n|\r(?!\Z)){2}")
+_BOUNDARY: Final = re.compile(rb"(?>\r\n|\n|\r){2}")
+_SURE_BOUNDARY: Final = re.compile(rb"(?>\r\n|\n|\r(?!\Z)){2}")
 # What is generated, in the members that hold it in a chunk.
 _TEXT: Final = re.compile(
     rb'"(?:content|text|arguments|refusal|reasoning(?:_content)?)"\s*:\s*"((?:[^"\\]|\\.)+)"', re.DOTALL
@@ -139,7 +140,8 @@ class StreamMeter:
         rest, self._held = self._held, b""
         if rest.strip() == b"data: [DONE]":
             self._done = True
-        return rest
+            return rest
+        return self._read(rest)
 
     def stop_at_cap(self, problem: dict[str, Any]) -> bytes:
         self._held = b""
@@ -187,8 +189,9 @@ class StreamMeter:
             return True
         choices = content.get("choices")
         choices = choices if isinstance(choices, list) else []
-        if any(isinstance(choice, dict) and choice.get("finish_reason") for choice in choices):
-            self._finished = True
+        for choice in choices:
+            if isinstance(choice, dict):
+                self._finished = bool(choice.get("finish_reason")) or (self._finished and not _says(choice))
         told = answers.reported_usage(content)
         if not isinstance(told, dict):
             return True
@@ -197,11 +200,16 @@ class StreamMeter:
         return not (self._hide and not choices)
 
 
+def _says(choice: dict[str, Any]) -> bool:
+    delta = choice.get("delta")
+    return isinstance(delta, dict) and any(value for name, value in delta.items() if name != "role")
+
+
 def _last_boundary(data: bytes) -> int:
     if b"\r" not in data:
         return data.rfind(b"\n\n") + 2 if b"\n\n" in data else 0
     end = 0
-    for match in _BOUNDARY.finditer(data):
+    for match in _SURE_BOUNDARY.finditer(data):
         end = match.end()
     return end
 

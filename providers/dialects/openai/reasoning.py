@@ -41,7 +41,7 @@ def read_details(details: list[Any]) -> list[Part]:
 
 
 def _detail(detail: dict[str, Any]) -> Part:
-    kind = detail.get("type")
+    kind = str(detail.get("type"))
     name = "summary" if kind == _SUMMARY else "text"
     text = detail.get(name)
     if kind == _ENCRYPTED and isinstance(data := detail.get("data"), str):
@@ -54,7 +54,7 @@ def _detail(detail: dict[str, Any]) -> Part:
         read = {name: text, "signature": signed}
         rest = {key: value for key, value in detail.items() if not read.get(key)}
         return Thinking(text or "", signed, spelling={"~detail": rest})
-    return Opaque(NAME, str(kind), detail, spelling={"~in": "reasoning_details"})
+    return Opaque(NAME, kind, detail, spelling={"~in": "reasoning_details"})
 
 
 def call_signature(entry: dict[str, Any]) -> Signature | None:

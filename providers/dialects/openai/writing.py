@@ -128,12 +128,11 @@ def _put_tools(letter: Letter, content: dict[str, Any]) -> None:
 
 
 def _withheld(letter: Letter, tool: Tool | HostedTool, choice: ToolChoice | None) -> bool:
-    """Tools that may not be called (T7) where the provider cannot be told so, and what it does not know."""
+    """Tools that may not be called (T7) where the provider cannot be told so. One that another provider runs is refused."""
     if isinstance(tool, HostedTool):
         if letter.own and tool.dialect == letter.chat.dialect:
             return False
-        letter.report.drop(tool.kind)
-        return True
+        raise letter.refusal(f"The tool “{tool.kind}” is run by another provider; leave it out.", name="tools")
     if choice is None:
         return False
     if choice.allowed and not letter.own:
