@@ -42,7 +42,7 @@ _V1: Final = {
     ("POST", b"/v1/responses"): Route("ai", "responses", "chat", "/responses"),
     ("POST", b"/v1/messages"): Route("ai", "anthropic", "chat", "/messages"),
     ("POST", b"/v1/messages/count_tokens"): Route("ai", "anthropic", "count", "/messages/count_tokens"),
-    ("GET", b"/v1/models"): Route("models"),
+    ("GET", b"/v1/models"): Route("models", ""),
     ("GET", b"/v1beta/models"): Route("models", "gemini"),
     ("GET", b"/v1/standing"): Route("standing"),
 }
