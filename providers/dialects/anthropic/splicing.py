@@ -7,7 +7,7 @@ import orjson
 
 from providers.dialects.anthropic.blocks import DIALECT
 from providers.dialects.anthropic.reasoning import goes_on_unthought
-from providers.dialects.anthropic.writing import VERTEX_VERSION, request_path
+from providers.dialects.anthropic.writing import COUNT_ON_VERTEX, VERTEX_VERSION, request_path
 from providers.dialects.base import Outline, Target
 from providers.dialects.bodies import removed, replaced
 from providers.dialects.signatures import unwrapped
@@ -32,9 +32,10 @@ def splice(body: bytes, outline: Outline, model: str | None, max_tokens: int | N
 
 def passed_path(path: str, outline: Outline, target: Target) -> str:
     """Of `/messages` and what stands below it."""
+    below = path.partition("?")[0].strip("/")
     if target.profile.vertex:
-        return request_path(target, stream=outline.stream)
-    return f"/v1/{path.partition('?')[0].strip('/')}"
+        return COUNT_ON_VERTEX if below.endswith("count_tokens") else request_path(target, stream=outline.stream)
+    return f"/v1/{below}"
 
 
 def _blocks(message: Mapping[str, Any]) -> list[Any]:

@@ -15,6 +15,8 @@ from providers.dialects.base import JSON, Given, Outgoing, Target
 from providers.dialects.canonical import REFUSED, BadRequest, Chat
 
 VERTEX_VERSION: Final = "vertex-2023-10-16"
+# One address for all models.
+COUNT_ON_VERTEX: Final = "/count-tokens:rawPredict"
 _MOST_HEAT: Final = 1.0
 # With thinking on, the API takes no top_p below it.
 _LEAST_TOP_P_THINKING: Final = 0.95
@@ -27,6 +29,15 @@ Body = dict[str, Any]
 def write_request(chat: Chat, target: Target, given: Given) -> Outgoing:
     """Raises BadRequest."""
     draft = Draft(chat, target, given)
+    body = write_body(draft)
+    return Outgoing(
+        request_path(target, stream=chat.stream), [("content-type", JSON)], orjson.dumps(body), draft.report
+    )
+
+
+def write_body(draft: Draft) -> Body:
+    """Raises BadRequest."""
+    chat, target = draft.chat, draft.target
     max_tokens = _max_tokens(draft)
     tools = write_tools(draft)
     system, messages = write_turns(draft)
@@ -44,9 +55,7 @@ def write_request(chat: Chat, target: Target, given: Given) -> Outgoing:
         body["stream"] = True
     _put_back(body, draft)
     draft.keep_four_marks(body)
-    return Outgoing(
-        request_path(target, stream=chat.stream), [("content-type", JSON)], orjson.dumps(body), draft.report
-    )
+    return body
 
 
 def request_path(target: Target, *, stream: bool) -> str:

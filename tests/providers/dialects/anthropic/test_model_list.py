@@ -7,8 +7,10 @@ from anthropic.types import MessageTokensCount, ModelInfo
 
 from providers.dialects.anthropic.codec import CODEC
 from providers.dialects.anthropic.model_list import list_models
-from providers.dialects.base import ListedModel
+from providers.dialects.anthropic.native_count import read_count, write_count_request
+from providers.dialects.base import Given, ListedModel, UnreadableAnswer
 from providers.dialects.canonical import BadRequest
+from tests.providers.dialects.anthropic.factories import WEATHER, chat, target
 
 MODELS = [ListedModel(name, "anthropic", 200_000, 64_000, "chat") for name in "abcde"]
 
@@ -63,3 +65,22 @@ def test_page_that_is_none_is_refused(query: dict[str, list[str]], pointer: str)
 
 def test_t29_count_parses_in_the_sdk() -> None:
     assert MessageTokensCount.model_validate_json(CODEC.write_count(7)).input_tokens == 7
+
+
+def test_t29_count_is_asked_with_what_is_counted() -> None:
+    asked = chat(tools=[WEATHER], max_tokens=None, stream=True, stop=["x"], params={"temperature": 0.5, "user": "u"})
+
+    sent = write_count_request(asked, target(model={"max_output_tokens": None}), Given())
+    on_vertex = write_count_request(asked, target(vertex=True), Given())
+
+    assert sent.path == "/v1/messages/count_tokens"
+    assert orjson.loads(sent.body).keys() == {"model", "messages", "tools"}
+    assert on_vertex.path == "/count-tokens:rawPredict"
+    assert orjson.loads(on_vertex.body).keys() == {"model", "anthropic_version", "messages", "tools"}
+
+
+def test_t29_count_of_anthropic_is_read() -> None:
+    assert read_count(b'{"input_tokens": 0}') == 0
+    for body in (b"", b"[]", b"{}", b'{"input_tokens": "7"}'):
+        with pytest.raises(UnreadableAnswer):
+            read_count(body)
