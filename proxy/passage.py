@@ -6,11 +6,11 @@ timed out, client gone, cancelled. Settlement has no await: a second cancellatio
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-import structlog
+import orjson
 
 from apipark.problems import Problem, refuse
 from billing import prices
@@ -34,7 +34,7 @@ from proxy.spool import Spool, SpoolUnwritable
 from proxy.upstream import Exchange, NoAnswer, NotSent, TooMany, Upstreams
 from proxy.wires import Wire
 
-log = structlog.get_logger()
+T = TypeVar("T")
 # Of an answer without a length: reserved before it is forwarded, so that data volume is exact.
 _BYTES_STEP: Final = 256 * 1024
 # After the caller left, an AI answer is read on for its usage: so long, and so many at once in one worker.
@@ -416,7 +416,7 @@ class Passage:
         """As if the stream ended here: what is charged should this worker die."""
         record = _outcome(call, admitted, held, tally)
         self._spool.progress(record | {"k": "p"})
-        self._flush()
+        self._spool.flush()
 
     def _settle(self, call: InboundCall, admitted: Planned, held: Held, tally: Tally) -> None:
         record = _outcome(call, admitted, held, tally)
@@ -424,15 +424,9 @@ class Passage:
             admitted.course.used(tally.sending, record["ot"])
         try:
             self._spool.outcome(record)
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self._spool.flush)
         finally:
             held.release(record["C"])
-
-    def _flush(self) -> None:
-        try:
-            self._spool.flush()
-        except SpoolUnwritable:
-            log.exception("outcomes_wait")
 
 
 class _Stream:
@@ -676,20 +670,33 @@ def _capped(charges: list[list[int]]) -> list[list[int]]:
     return [[allowance, charged, charged] for allowance, charged, _ in charges]
 
 
-# Of names in a record, and of their characters: records are bounded.
+# Of names in a record, of their characters, and of what they take in JSON: callers choose them, and a record that is
+# longer than the spool takes would leave its call unsettled.
 _MOST_NAMES: Final = 40
 _NAME: Final = 80
+_NAMES_BYTES: Final = 2_048
 
 
 def _reported(sending: Sending, usage: Usage | None) -> dict[str, Any]:
     report = sending.report
     found: dict[str, Any] = {
-        "dropped": [name[:_NAME] for name in report.dropped[:_MOST_NAMES]],
-        "clamped": [[name[:_NAME], value[:_NAME]] for name, value in report.clamped[:_MOST_NAMES]],
-        "emulated": [name[:_NAME] for name in report.emulated[:_MOST_NAMES]],
+        "dropped": _fitting(name[:_NAME] for name in report.dropped[:_MOST_NAMES]),
+        "clamped": _fitting([name[:_NAME], value[:_NAME]] for name, value in report.clamped[:_MOST_NAMES]),
+        "emulated": _fitting(name[:_NAME] for name in report.emulated[:_MOST_NAMES]),
         "anomaly": usage.anomaly[:_NAME] if usage else "",
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _fitting(names: Iterable[T]) -> list[T]:
+    """The first of them."""
+    left, found = _NAMES_BYTES, []
+    for name in names:
+        left -= len(orjson.dumps(name))
+        if left < 0:
+            break
+        found.append(name)
+    return found
 
 
 def _note(tally: Tally, began_ns: int, error: UpstreamError | None) -> None:
