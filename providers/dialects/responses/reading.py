@@ -45,6 +45,8 @@ _TEXTS: Final = frozenset(
 )
 _NUMBERS: Final = frozenset({"temperature", "top_p"})
 _ANYTHING: Final = frozenset({"previous_response_id", "conversation", "prompt"})
+# What asks for nothing, though it is written.
+_NOTHING: Final[dict[str, Any]] = {"stream": False, "background": False, "truncation": "disabled"}
 # Read by name, or nothing that an answer depends on (obfuscation is padding against listeners).
 _READ: Final = frozenset(
     {"model", "input", "instructions", "stream", "max_output_tokens", "tools", "tool_choice", "parallel_tool_calls"}
@@ -64,9 +66,7 @@ def read_request(outline: Outline) -> Chat:
     _read_text(content, chat)
     _read_reasoning(content, chat)
     _read_parameters(content, chat)
-    for name in ("stream", "background"):
-        if content.get(name) is False:
-            members[name] = False
+    members.update({name: value for name, value in _NOTHING.items() if content.get(name) == value})
     if isinstance(content.get("stream_options"), dict):
         members["stream_options"] = content["stream_options"]
     chat.extras.update({name: value for name, value in content.items() if name not in _READ and value is not None})
@@ -256,7 +256,7 @@ def _read_parameters(content: dict[str, Any], chat: Chat) -> None:
             if not isinstance(value, int | float) or isinstance(value, bool):
                 raise BadRequest(f"/{name}", f"“{name}” must be a number.")
             chat.params[name] = value
-        elif name in _TEXTS:
+        elif name in _TEXTS and value != _NOTHING.get(name):
             chat.params[name] = member(content, name, str, "")
         elif name in _ANYTHING:
             chat.params[name] = value

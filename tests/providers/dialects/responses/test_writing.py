@@ -20,6 +20,7 @@ from providers.dialects.canonical import (
     ToolResult,
     Turn,
 )
+from providers.dialects.registry import UPSTREAMS
 from providers.dialects.responses.codec import CODEC
 from tests.providers.dialects.responses.factories import (
     DATA,
@@ -387,6 +388,41 @@ def test_log_probabilities_are_included() -> None:
 
 
 # Callers of Responses, elsewhere -------------------------------------------------------------------------------------
+@pytest.mark.parametrize("upstream", sorted(set(UPSTREAMS) - {"responses"}))
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"store": True}, "/store"),
+        ({"background": True}, "/background"),
+        ({"previous_response_id": "resp_1"}, "/previous_response_id"),
+        ({"conversation": {"id": "conv_1"}}, "/conversation"),
+        ({"prompt": {"id": "pmpt_1"}}, "/prompt"),
+        ({"input": [{"role": "user", "content": "Go on."}, {"id": "msg_1"}]}, "/input/1"),
+        ({"tools": [{"type": "web_search"}]}, "/tools"),
+        ({"tools": [{"type": "custom", "name": "note"}]}, "/tools"),
+    ],
+)
+def test_what_only_providers_of_responses_keep_or_run_is_refused_elsewhere(
+    changes: dict[str, Any], pointer: str, upstream: str
+) -> None:
+    written = read(max_output_tokens=100, **changes)
+
+    with pytest.raises(BadRequest) as raised:
+        UPSTREAMS[upstream].write_request(written, target(), Given())
+
+    assert raised.value.pointer.startswith(pointer)
+
+
+@pytest.mark.parametrize("upstream", sorted(set(UPSTREAMS) - {"responses"}))
+def test_request_that_keeps_nothing_is_carried_by_every_upstream(upstream: str) -> None:
+    written = read(max_output_tokens=100, store=False, include=["reasoning.encrypted_content"], truncation="disabled")
+
+    report = UPSTREAMS[upstream].write_request(written, target(), Given()).report
+
+    # A chat's `store` means another thing to OpenAI, and the same to the caller.
+    assert report.dropped == ([] if upstream == "openai" else ["store"])
+
+
 def test_reasoning_of_an_earlier_provider_is_not_sent_to_this_one() -> None:
     item = {
         "type": "reasoning",
