@@ -47,7 +47,7 @@ _MOST_ERROR_BYTES: Final = 256 * 1024
 _MOST_HELD_BYTES: Final = 64 * 1024 * 1024
 # The head of a stream waits so long for its first content: until then another target can still answer.
 _FIRST_CONTENT_S: Final = 2.0
-# A stream tells the spool how far it came so often.
+# An answer that takes long tells the spool how far it came so often.
 _PROGRESS_S: Final = 1.0
 
 
@@ -205,7 +205,8 @@ class Passage:
             await self._cover(held, remaining, tally)
         await call.start(exchange.status, [*headers, *admitted.own_headers, *sending.own_headers])
         steps = _Steps(held) if counted and remaining is None else None
-        await self._body(call, sending.wire, exchange, tally, remaining, steps)
+        tell = (lambda: self.progress(call, admitted, held, tally)) if counted else None
+        await self._body(call, sending.wire, exchange, tally, remaining, steps, tell)
         return None
 
     async def _read_error(self, exchange: Exchange, sending: Sending, tally: Tally) -> Failed:
@@ -327,7 +328,9 @@ class Passage:
         tally: Tally,
         remaining: int | None,
         steps: "_Steps | None",
+        tell: Callable[[], None] | None,
     ) -> None:
+        told_at = time.monotonic()
         if not wire.drains:
             # Wakes the read that waits for the next chunk: it is then aborted at once.
             call.on_gone = call.task.cancel if call.task else None
@@ -348,6 +351,9 @@ class Passage:
                         # Told before the last bytes go out: a caller that has them all may ask for its usage at once.
                         tally.outcome = "answered"
                 await call.send(out, last=remaining == 0)
+                if tell and time.monotonic() - told_at > _PROGRESS_S:
+                    told_at = time.monotonic()
+                    tell()
         except (NoAnswer, Shortage, Unavailable) as error:
             raise AnswerBroken from error
         except asyncio.CancelledError:

@@ -1,6 +1,7 @@
 """Exactly the limit is admitted, and nothing is lost, whoever dies."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections import Counter
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fakes.upstream import Upstream
-from tests.gateway.client import Load, lasting, times
+from tests.gateway.client import Broken, Client, Load, lasting, times
 from tests.gateway.running import Gateway
 from tests.journeys.installation import soon
 
@@ -32,6 +33,29 @@ async def test_a_limit_of_1000_calls_admits_1000_from_64_clients_on_four_workers
     (calls,) = books["allowances"]
     assert (calls["used"], calls["leased"]) == (LIMIT, 0)
     assert len({call["worker"] for call in books["calls"]}) == gateway.workers
+
+
+async def test_what_a_killed_worker_had_passed_on_is_charged(gateway: Gateway) -> None:
+    story = gateway.story({"bytes": 10**9})
+
+    async with await Client.connect(gateway.port) as client:
+        await client.send(story.call("trickle"))
+        answer = await client.head()
+        with contextlib.suppress(Broken, TimeoutError):
+            async with asyncio.timeout(3.5):
+                await client.rest(answer)
+        for worker in gateway.web_pids():
+            os.kill(worker, signal.SIGKILL)
+    received = sum(len(chunk) for _, chunk in answer.chunks)
+
+    assert soon(lambda: len(story.books()["calls"]) == 1, 40), "the dead spool stays open"
+    (lost,) = story.books()["calls"]
+    (allowance,) = story.books()["allowances"]
+    assert lost["outcome"] == "gateway_lost"
+    # But for the last second: 50 bytes of it come every second.
+    assert received - 60 <= allowance["used"] <= received
+    assert received > 150
+    assert allowance["leased"] == 0
 
 
 @pytest.fixture
