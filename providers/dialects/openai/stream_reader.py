@@ -119,7 +119,7 @@ class StreamReader:
                 self._fail(UpstreamError("server", 200, "An event of the stream is not JSON."))
 
     def _chunk(self, chunk: Any, name: str) -> None:
-        if not isinstance(chunk, dict) or name == "error" or "error" in chunk or "object" not in chunk:
+        if not isinstance(chunk, dict) or name == "error" or "error" in chunk or "choices" not in chunk:
             error = errors.in_stream(chunk, self._target)
             if error is None and name == "error":
                 error = UpstreamError("server", 500, errors.message_in(chunk))
@@ -194,7 +194,7 @@ class StreamReader:
         old = delta.get("function_call")
         if old and isinstance(old, dict):
             self._call(choice, {"index": -1, "function": old}, delta)
-        if len(delta) > 1:
+        if "annotations" in delta or "images" in delta or "audio" in delta:
             self._beside(choice, delta)
 
     def _reason(self, choice: _Choice, delta: dict[str, Any]) -> None:
