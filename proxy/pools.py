@@ -226,25 +226,25 @@ def nearly_used_up(headers: Mapping[str, str]) -> float | None:
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        number = float(text) if text else math.nan
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _duration(text: str) -> float:
     """Of "6m0s", "1s", "20ms", a number of seconds; what is none of these (a date) is a second."""
     total, number = 0.0, ""
-    units = {"h": 3600.0, "m": 60.0, "s": 1.0}
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0, "~": 0.001}
     rest = text.strip().replace("ms", "~")
     if _number(rest) is not None:
         return float(rest)
     for sign in rest:
         if sign.isdigit() or sign == ".":
             number += sign
-        elif number and sign in units:
-            total, number = total + float(number) * units[sign], ""
-        elif number and sign == "~":
-            total, number = total + float(number) / 1000, ""
-        else:
+            continue
+        amount = _number(number)
+        if amount is None or sign not in units:
             return 1.0
+        total, number = total + amount * units[sign], ""
     return total or 1.0

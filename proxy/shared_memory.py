@@ -37,10 +37,11 @@ class SharedMemory:
         """One message of the channel COOLED."""
         try:
             worker, key_id, model_id, seconds = orjson.loads(message)
-        except ValueError:
+            cooled = Cooled(int(key_id), int(model_id), float(seconds))
+        except (ValueError, TypeError):
             return
         if worker != self._worker:
-            self._pools.cooled_elsewhere(Cooled(key_id, model_id, seconds), time.monotonic())
+            self._pools.cooled_elsewhere(cooled, time.monotonic())
 
     async def signatures(self, application_id: int, tool_call_ids: list[str]) -> Mapping[str, str]:
         """Those that are still known, by tool call id."""

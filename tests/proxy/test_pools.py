@@ -173,6 +173,13 @@ def test_nearly_used_up_is_read_from_the_providers_headers(headers: dict[str, st
     assert nearly_used_up(headers) == seconds
 
 
+@pytest.mark.parametrize("reset", ["1.2.3s", "nan", "inf", "²s", "s", "-", "1m-2s", "0"])
+def test_a_time_that_nobody_can_read_is_a_second(reset: str) -> None:
+    left = {"x-ratelimit-remaining-requests": "1", "x-ratelimit-limit-requests": "100"}
+
+    assert nearly_used_up(left | {"x-ratelimit-reset-requests": reset}) in {0.0, 1.0}
+
+
 def test_a_nearly_used_up_key_counts_for_less() -> None:
     pool, keys = pools(), (key(1), key(2))
     left = {
