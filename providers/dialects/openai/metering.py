@@ -43,6 +43,8 @@ class AnswerMeter:
         self._target = target
         self._parts: list[bytes] = []
         self._size = 0
+        # Of the first so many bytes.
+        self._read: tuple[int, Usage | None] = (0, None)
 
     def feed(self, chunk: bytes) -> bytes:
         self._size += len(chunk)
@@ -55,6 +57,11 @@ class AnswerMeter:
 
     @property
     def usage(self) -> Usage | None:
+        if self._read[0] != self._size:
+            self._read = self._size, self._usage()
+        return self._read[1]
+
+    def _usage(self) -> Usage | None:
         if self._size > _MOST_READ:
             return None
         try:
@@ -65,9 +72,11 @@ class AnswerMeter:
 
     @property
     def output_seen(self) -> int:
+        """What the provider counts, where it does: to count a whole answer is for those without usage."""
+        if self.usage is not None:
+            return self.usage.output_total
         body = b"".join(self._parts)
-        seen = sum(tokens_of(_plain(match[1])) for match in _TEXT.finditer(body))
-        return seen or tokens_of(body)
+        return sum(tokens_of(_plain(text)) for text in _TEXT.findall(body)) or tokens_of(body)
 
     def stop_at_cap(self, problem: dict[str, Any]) -> bytes:  # noqa: ARG002 (an answer in one piece cannot be ended early)
         return b""
