@@ -95,7 +95,4 @@ def call(part: ToolCall) -> Written:
 def _restored(written: Written, part: Part) -> Written:
     if isinstance(part, Opaque):
         return written
-    for name, value in (part.spelling or {}).items():
-        if name not in _NOTES:
-            written[name] = value
-    return with_rest(written, part.extras)
+    return with_rest(with_rest(written, part.spelling, _NOTES), part.extras)

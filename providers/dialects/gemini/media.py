@@ -62,7 +62,8 @@ def _medium(
 ) -> Media:
     type_, name = holder.get("mimeType"), holder.get("displayName")
     media_type = type_ if isinstance(type_, str) else ""
-    rest = {each: value for each, value in holder.items() if each not in known}
+    rest = {each: value for each, value in holder.items() if each not in known and value is not None}
+    nulls = {each: value for each, value in holder.items() if value is None}
     return Media(
         kind=_kind_of(media_type, url or ""),
         media_type=media_type,
@@ -71,6 +72,7 @@ def _medium(
         file_id=file_id,
         name=name if isinstance(name, str) else None,
         extras={place: rest} if rest else None,
+        spelling={place: nulls} if nulls else None,
     )
 
 
@@ -102,8 +104,11 @@ def type_of(media: Media) -> str:
 
 
 def written_bytes(media_type: str, data: str, name: str | None) -> dict[str, Any]:
-    inline = {"mimeType": media_type, "data": data}
-    return {"inlineData": inline if name is None else {**inline, "displayName": name}}
+    inline = {"mimeType": media_type} if media_type else {}
+    inline["data"] = data
+    if name is not None:
+        inline["displayName"] = name
+    return {"inlineData": inline}
 
 
 def written_file(media: Media) -> dict[str, Any]:
@@ -115,9 +120,11 @@ def written_file(media: Media) -> dict[str, Any]:
     return {"fileData": file}
 
 
-def with_rest(part: dict[str, Any], extras: Extras | None) -> dict[str, Any]:
-    """`part` with what this dialect's reader kept of it; members of an object go into that object."""
-    for name, value in (extras or {}).items():
+def with_rest(part: dict[str, Any], rest: Extras | None, notes: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """`part` with what this dialect's reader kept of it, but for its `notes`; members of an object go into that object."""
+    for name, value in (rest or {}).items():
+        if name in notes:
+            continue
         inner = part.get(name)
         part[name] = {**inner, **value} if isinstance(inner, dict) and isinstance(value, dict) else value
     return part

@@ -137,7 +137,8 @@ class PartWriter:
         response: Written = {"name": name, "response": object_of(result)}
         if self._own and "response" in (result.spelling or {}):
             del response["response"]
-        if tool_id := self._id(result.id):
+        bare = self._own and "bare" in (result.spelling or {})
+        if not bare and (tool_id := self._id(result.id)):
             response["id"] = tool_id
         media = [self._with_extras(self._medium(part), part) for part in result.parts if isinstance(part, Media)]
         for part in result.parts:
@@ -185,10 +186,7 @@ class PartWriter:
         if not self._own:
             self._report_extras(part)
             return written
-        for name, value in (part.spelling or {}).items():
-            if name not in _NOTES:
-                written[name] = value
-        return with_rest(written, part.extras)
+        return with_rest(with_rest(written, part.spelling, _NOTES), part.extras)
 
     def _report_extras(self, part: Part) -> None:
         for name in getattr(part, "extras", None) or {}:
@@ -202,4 +200,4 @@ class PartWriter:
 
 
 # Of the reader's own in `spelling`, beside the members that it kept.
-_NOTES: Final = frozenset({"alone", "args", "response"})
+_NOTES: Final = frozenset({"alone", "args", "bare", "response"})

@@ -98,8 +98,9 @@ def read_part(part: Any, pointer: str, calls: Calls, *, model: str = "") -> list
         return [_result(part, pointer, calls)]
     medium = media_of(part, pointer)
     if medium is not None:
-        rest, medium.spelling = split(part, _MEDIUM)
+        rest, nulls = split(part, _MEDIUM)
         medium.extras = {**(rest or {}), **(medium.extras or {})} or None
+        medium.spelling = {**(nulls or {}), **(medium.spelling or {})} or None
         return [medium]
     if text is not None:
         raise BadRequest(f"{pointer}/text", "“text” must be a text.")
@@ -144,9 +145,11 @@ def _call(part: dict[str, Any], pointer: str, calls: Calls, model: str) -> ToolC
     extras, spelling = split(part, _CALL)
     if part.get("thoughtSignature") == PLACEHOLDER:
         spelling = {**(spelling or {}), "thoughtSignature": PLACEHOLDER}
-    inner, _ = split(call, _CALL_INNER)
+    inner, nulls = split(call, _CALL_INNER)
     if inner:
         extras = {**(extras or {}), "functionCall": inner}
+    if nulls:
+        spelling = {**(spelling or {}), "functionCall": nulls}
     if arguments is None:
         spelling = {**(spelling or {}), "args": None}
     return ToolCall(
@@ -170,8 +173,9 @@ def _result(part: dict[str, Any], pointer: str, calls: Calls) -> ToolResult:
     extras, spelling = split(part, _RESULT)
     if result.extras:
         extras = {**(extras or {}), "functionResponse": result.extras}
-    if spelling:
-        result.spelling = {**spelling, **(result.spelling or {})}
+    bare = {} if response.get("id") else {"bare": True}
+    if spelling or bare:
+        result.spelling = {**(spelling or {}), **bare, **(result.spelling or {})}
     result.extras = extras
     return result
 

@@ -157,7 +157,9 @@ def _chat(asked: Outline, content: dict[str, Any], names: dict[str, str]) -> Cha
     read_tools(content, chat)
     read_config(content, chat)
     for name, value in content.items():
-        if name in _PARAMS and value is not None:
+        if value is None:
+            chat.spelling.setdefault("nulls", []).append(name)
+        elif name in _PARAMS:
             _read_param(name, value, chat)
         elif name not in _KNOWN:
             chat.extras[name] = value
@@ -199,12 +201,15 @@ def _read_content(item: dict[str, Any], pointer: str, chat: Chat, calls: Calls) 
     role = _ROLES.get(spelt) if isinstance(spelt, str) else "user" if spelt is None else None
     if role is None:
         raise BadRequest(f"{pointer}/role", "The role must be “user” or “model”.")
-    first: dict[str, Any] = {} if spelt in {"user", "model"} else {"role": spelt} if "role" in item else {"role": ""}
     turn: Turn | None = None
     for part in _parts(item, pointer, calls):
         mine: Role = "tool" if isinstance(part, ToolResult) else "assistant" if role == "assistant" else "user"
-        if turn is None or turn.role != mine:
-            turn = Turn(mine, [], _rest(item) if turn is None else None, first if turn is None else {"joined": True})
+        if turn is None:
+            usual = spelt == ("model" if mine == "assistant" else "user")
+            turn = Turn(mine, [], _rest(item), {} if usual else {"role": spelt if "role" in item else ""})
+            chat.turns.append(turn)
+        elif turn.role != mine:
+            turn = Turn(mine, [], spelling={"joined": True})
             chat.turns.append(turn)
         if isinstance(part, Thinking):
             _join_pieces(part, turn.parts)

@@ -19,14 +19,20 @@ def read_result(response: dict[str, Any], pointer: str) -> ToolResult:
     if content is not None and not isinstance(content, dict):
         raise BadRequest(f"{pointer}/response", "“response” must be an object.")
     result = ToolResult("", parts=[])
-    result.extras = {name: value for name, value in response.items() if name not in _KNOWN} or None
+    result.extras = {
+        name: value for name, value in response.items() if name not in _KNOWN and value is not None
+    } or None
+    empty = {name: value for name, value in response.items() if value is None or (name == "parts" and value == [])}
+    result.spelling = {"functionResponse": empty} if empty else None
     text, result.is_error = _text_of(content or {})
     result.parts.append(Text(text))
     parts = response.get("parts")
-    for number, part in enumerate(parts if isinstance(parts, list) else []):
+    if not isinstance(parts, list | None):
+        raise BadRequest(f"{pointer}/parts", "“parts” must be a list.")
+    for number, part in enumerate(parts or ()):
         result.parts.append(_medium(part, f"{pointer}/parts/{number}"))
     if content is None:
-        result.spelling = {"response": None}
+        result.spelling = {**(result.spelling or {}), "response": None}
     return result
 
 

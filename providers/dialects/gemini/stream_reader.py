@@ -127,13 +127,13 @@ class StreamReader:
         candidates = content.get("candidates")
         if isinstance(candidates, list):
             for number, candidate in enumerate(candidates):
-                if isinstance(candidate, dict):
+                if isinstance(candidate, dict) and not self._ended:
                     self._candidate(candidate, number, events)
         elif "promptFeedback" in content:
             stop = blocked(content)
             self._blocked = stop if stop.word else self._blocked
         usage = content.get("usageMetadata")
-        if usage is not None:
+        if usage is not None and not self._ended:
             self._usage(usage, events)
 
     def _usage(self, reported: Any, events: list[Event]) -> None:

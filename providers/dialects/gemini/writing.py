@@ -83,6 +83,7 @@ def _restore(chat: Chat, target: Target, body: Written) -> None:
     for name, value in chat.extras.items():
         holder, _, inner = spelling.camel(name).rpartition("/")
         (body.setdefault(holder, {}) if holder else body)[inner] = value
+    body.update(dict.fromkeys(name for name in chat.spelling.get("nulls", ()) if name not in body))
     if "model" in chat.spelling:
         body["model"] = chat.spelling["model"] + target.model.name.removeprefix("models/")
 

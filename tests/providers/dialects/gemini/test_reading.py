@@ -423,6 +423,46 @@ def test_thinking_is_a_budget_or_an_effort(config: dict[str, Any], reasoning: Re
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"inlineData": {"data": "AA=="}},
+        {"functionResponse": {"name": "f", "response": {}, "parts": []}},
+        {"functionResponse": {"name": "f"}},
+    ],
+)
+def test_what_was_left_out_stays_left_out(part: dict[str, Any]) -> None:
+    call = {"role": "model", "parts": [{"functionCall": {"id": "c1", "name": "f"}}]}
+    content = {
+        "contents": [call, {"role": "model", "parts": [part]}, {"role": "user", "parts": [part, {"text": "Well?"}]}]
+    }
+
+    assert sent(read(content))[0] == content
+
+
+def test_nulls_say_nothing_and_come_back() -> None:
+    content = {
+        "systemInstruction": None, "tools": None, "toolConfig": None, "cachedContent": None, "labels": None,
+        "generationConfig": {"topK": None, "responseSchema": None},
+        "contents": [
+            {"role": "model", "parts": [{"functionCall": {"id": None, "name": "f", "args": None}, "thoughtSignature": None}]},
+            {
+                "role": "user",
+                "parts": [
+                    {"functionResponse": {"id": None, "name": "f", "response": {"a": 1}, "willContinue": None}},
+                    {"inlineData": {"data": "AA==", "mimeType": "image/png", "displayName": None}, "text": None},
+                ],
+            },
+        ],
+    }  # fmt: skip
+
+    chat = read(content)
+
+    assert chat.extras == {}
+    assert not any(getattr(part, "extras", None) for turn in chat.turns for part in turn.parts)
+    assert sent(chat)[0] == content
+
+
 def test_cached_content_cannot_be_left_out_by_others() -> None:
     chat = read(asking(cachedContent="cachedContents/x"))
 

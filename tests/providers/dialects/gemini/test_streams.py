@@ -207,6 +207,15 @@ def test_t15_error_within_a_stream_is_the_providers() -> None:
     assert (last.interrupted, last.error.status, last.error.message) == (False, 503, "The model is overloaded.")
 
 
+def test_part_that_is_none_fails_the_stream_and_nothing_follows() -> None:
+    broken = {"content": {"parts": [5]}}
+    chunk = {"candidates": [broken, broken], "usageMetadata": {"promptTokenCount": 8, "totalTokenCount": 8}}
+
+    found = events(a_stream(chunk, _chunk({"text": "more"}, finish="STOP")))
+
+    assert [type(event) for event in found] == [Start, Failed]
+
+
 def test_refused_prompt_stops_without_a_candidate() -> None:
     found = events(a_stream({"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": {"promptTokenCount": 3}}))
 
