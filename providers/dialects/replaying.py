@@ -1,5 +1,7 @@
 """A whole answer told as a stream: for a caller that asked for one of a provider that gave none. Pure."""
 
+from typing import Any
+
 from providers.dialects.canonical import (
     Answer,
     Delta,
@@ -24,8 +26,11 @@ def events_of(answer: Answer) -> list[Event]:
     events: list[Event] = [Start(answer.id, answer.model, answer.created)]
     key = 0
     for index, choice in enumerate(answer.choices):
+        # Of which text they are, an answer does not say.
+        logprobs = choice.logprobs
         for part in choice.parts:
-            events += _part(part, key, index)
+            events += _part(part, key, index, logprobs)
+            logprobs = None if isinstance(part, Text) else logprobs
             key += 1
     events += [Stopped(choice.stop, index) for index, choice in enumerate(answer.choices)]
     if answer.usage is not None:
@@ -33,9 +38,10 @@ def events_of(answer: Answer) -> list[Event]:
     return [*events, End()]
 
 
-def _part(part: Part, key: int, choice: int) -> list[Event]:
+def _part(part: Part, key: int, choice: int, logprobs: Any) -> list[Event]:
     if isinstance(part, Text):
-        return [PartStart(key, "text", choice=choice, extras=part.extras), Delta(key, part.text), PartEnd(key)]
+        start = PartStart(key, "text", choice=choice, extras=part.extras)
+        return [start, Delta(key, part.text, logprobs), PartEnd(key)]
     if isinstance(part, Refusal):
         return [PartStart(key, "refusal", choice=choice), Delta(key, part.text), PartEnd(key)]
     if isinstance(part, Thinking) and part.redacted is None:
@@ -46,5 +52,3 @@ def _part(part: Part, key: int, choice: int) -> list[Event]:
         start = PartStart(key, "tool", part.id, part.name, choice)
         return [start, Delta(key, part.arguments), *signed, PartEnd(key)]
     return [PartWhole(key, part, choice)]
-
-

@@ -10,6 +10,7 @@ from providers.dialects.replaying import events_of
 from providers.dialects.responses import items
 from providers.dialects.responses import usage as counts
 from providers.dialects.responses.content import NAME
+from providers.dialects.responses.response import logprobs
 from providers.dialects.responses.stops import stop_of
 from providers.dialects.responses.stream_writer import ResponseWriter
 from providers.dialects.usage import count
@@ -65,7 +66,8 @@ def is_call(part: Part) -> bool:
 
 def _logprobs(parts: list[Part]) -> Any:
     """Of all texts, as OpenAI's chats have them."""
-    tokens = [token for part in parts if isinstance(part, Text) for token in (part.extras or {}).get("logprobs", ())]
+    texts = [part for part in parts if isinstance(part, Text)]
+    tokens = [token for text in texts for token in logprobs((text.extras or {}).get("logprobs"))]
     return {"content": tokens} if tokens else None
 
 

@@ -156,7 +156,9 @@ class ResponseReader:
         part = self._text(event)
         part.told = True
         logprobs = event.get("logprobs")
-        self._events.append(Delta(part.key, text, {"content": logprobs} if logprobs else None))
+        self._events.append(
+            Delta(part.key, text, {"content": logprobs} if logprobs and isinstance(logprobs, list) else None)
+        )
 
     def _text_done(self, event: dict[str, Any]) -> None:
         self._fill(self._text(event), event.get("text") if "text" in event else event.get("refusal"))

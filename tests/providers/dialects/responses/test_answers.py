@@ -292,6 +292,17 @@ def test_parts_that_no_item_can_hold_leave_no_trace() -> None:
     )
 
 
+def test_log_probabilities_of_a_chat_stand_with_its_first_text() -> None:
+    tokens = [{"token": "Hi", "logprob": -0.1, "bytes": [72], "top_logprobs": []}]
+    choice = Choice([Text("Hi"), Text("!")], Stop("stop"), {"content": tokens, "refusal": None})
+
+    body = CODEC.write_answer(Answer("openai", "", "", [choice]), asked())
+
+    Response.model_validate_json(body)
+    (item,) = orjson.loads(body)["output"]
+    assert [piece["logprobs"] for piece in item["content"]] == [tokens, []]
+
+
 def test_only_the_first_choice_is_shown() -> None:
     choices = [Choice([Text(text)], Stop("stop")) for text in ("One.", "Two.")]
 
