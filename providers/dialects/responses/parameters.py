@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from providers.dialects.base import Target
 from providers.dialects.canonical import REFUSED, BadRequest, Chat, Report
+from providers.dialects.responses.content import NAME
 
 # Canonical name → members on the way to its place. `logprobs` is a word in `include`; `item_references` stand in `input`.
 PLACES: Final[dict[str, tuple[str, ...]]] = {
@@ -55,7 +56,7 @@ def _dropped(param: str, value: Any, chat: Chat, target: Target) -> bool:
         return True
     if param in _SAMPLING and target.model.sampling != "yes":
         return target.model.sampling == "no" or chat.reasoning is None or not chat.reasoning.off
-    return param == "service_tier" and value not in _TIERS
+    return param == "service_tier" and chat.dialect != NAME and value not in _TIERS
 
 
 def _clamped(param: str, name: str, value: Any, target: Target, report: Report) -> Any:

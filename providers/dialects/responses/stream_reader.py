@@ -40,6 +40,7 @@ from providers.dialects.usage import count
 
 _BAD_GATEWAY: Final = 502
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
+_NOTHING_MORE: Final[dict[str, Any]] = {"type": "message"}
 _PIECES: Final[Mapping[str, tuple[PartKind, str]]] = {
     "output_text": ("text", "text"),
     "refusal": ("refusal", "refusal"),
@@ -153,7 +154,7 @@ class ResponseReader:
         text = event.get("delta")
         if not isinstance(text, str) or not text:
             return
-        part = self._text(event)
+        part = self._text(event, more=True)
         part.told = True
         logprobs = event.get("logprobs")
         self._events.append(
@@ -163,24 +164,28 @@ class ResponseReader:
     def _text_done(self, event: dict[str, Any]) -> None:
         self._fill(self._text(event), event.get("text") if "text" in event else event.get("refusal"))
 
-    def _text(self, event: dict[str, Any]) -> _Text:
-        """The part that an event of a text speaks of, begun now if it was not."""
+    def _text(self, event: dict[str, Any], *, more: bool = False) -> _Text:
+        """The part that an event of a text speaks of, begun now if it was not; with `more` also if it has ended."""
         item = self._item(event, "message")
         number = _number(event, "content_index")
         part = item.parts.get(number)
-        if part is None:
+        if part is None or (more and not part.open):
             part = self._begin(item, number, "refusal" if ".refusal" in event["type"] else "text")
         return part
 
     def _annotation(self, event: dict[str, Any]) -> None:
-        self._events.append(Annotated(self._text(event).key, NAME, event.get("annotation")))
+        part = self._text(event)
+        if part.open:
+            self._events.append(Annotated(part.key, NAME, event.get("annotation")))
 
     def _reasoning_delta(self, event: dict[str, Any]) -> None:
         text = event.get("delta")
         if not isinstance(text, str) or not text:
             return
         item = self._item(event, "reasoning")
-        part = item.parts.get(0) or self._begin(item, 0, "thinking")
+        part = item.parts.get(0)
+        if part is None or not part.open:
+            part = self._begin(item, 0, "thinking")
         piece = (event["type"], _number(event, "summary_index"), _number(event, "content_index"))
         if part.told and part.piece != piece:
             text = BETWEEN + text
@@ -191,7 +196,7 @@ class ResponseReader:
         part = self._item(event, "function_call").parts.get(0)
         text = event.get("delta")
         # A call is begun by the item that names it; until then what comes of it is told by its end.
-        if part is not None and isinstance(text, str) and text:
+        if part is not None and part.open and isinstance(text, str) and text:
             part.told = True
             self._events.append(Delta(part.key, text))
 
@@ -205,12 +210,24 @@ class ResponseReader:
 
     def _item_added(self, event: dict[str, Any]) -> None:
         content = event.get("item")
-        if not isinstance(content, dict):
-            return
+        if isinstance(content, dict):
+            item = self._entered(event, content)
+            item.content = content
+            if content.get("type") == "function_call":
+                self._begin_call(item, content)
+
+    def _item_done(self, event: dict[str, Any]) -> None:
+        content = event.get("item")
+        if isinstance(content, dict):
+            self._complete(self._entered(event, content), content)
+
+    def _entered(self, event: dict[str, Any], content: dict[str, Any]) -> _Item:
+        """The item at its place; a new one where another stood and is done: not all vendors number them."""
         item = self._item(event, "")
-        item.content = content
-        if content.get("type") == "function_call":
-            self._begin_call(item, content)
+        if item.done and item.content.get("id") != content.get("id"):
+            self._close(item)
+            item = self._items[_number(event, "output_index")] = _Item(content)
+        return item
 
     def _begin_call(self, item: _Item, content: dict[str, Any]) -> None:
         id_, name = content.get("call_id") or content.get("id"), content.get("name")
@@ -228,16 +245,11 @@ class ResponseReader:
         self._keys += 1
         return self._keys - 1
 
-    def _item_done(self, event: dict[str, Any]) -> None:
-        content = event.get("item")
-        if isinstance(content, dict):
-            self._complete(self._item(event, ""), content)
-
     def _complete(self, item: _Item, content: dict[str, Any]) -> None:
         """What the item is at its end, as far as it was not told before."""
         if item.done:
             return
-        item.done = True
+        item.done, item.content = True, content
         kind = content.get("type")
         if kind == "message":
             pieces = content.get("content")
@@ -275,7 +287,7 @@ class ResponseReader:
             self._events.append(Signed(part.key, Signature(NAME, self._target.model.name, signed)))
 
     def _fill(self, part: _Text, text: Any) -> None:
-        if not part.told and isinstance(text, str) and text:
+        if part.open and not part.told and isinstance(text, str) and text:
             part.told = True
             self._events.append(Delta(part.key, text))
 
@@ -296,7 +308,8 @@ class ResponseReader:
         by_id = {content["id"]: content for content in found if isinstance(content.get("id"), str)}
         for item in self._items.values():
             id_ = item.content.get("id")
-            self._complete(item, by_id.get(id_, {"type": "message"}) if isinstance(id_, str) else {"type": "message"})
+            self._complete(item, by_id.get(id_, _NOTHING_MORE) if isinstance(id_, str) else _NOTHING_MORE)
+            self._close(item)
 
     _HANDLERS: ClassVar[dict[str, Callable[[Any, dict[str, Any]], None]]] = {
         "response.output_text.delta": _text_delta,

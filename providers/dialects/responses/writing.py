@@ -179,7 +179,11 @@ def written_format(output: OutputFormat, *, own: bool) -> dict[str, Any]:
     if output.kind != "schema":
         written: dict[str, Any] = {"type": "json_object" if output.kind == "json" else "text"}
     else:
-        written = {"type": "json_schema", "name": output.name or "answer", "schema": output.schema or {}}
+        written = {
+            "type": "json_schema",
+            "name": output.name if own else output.name or "answer",
+            "schema": output.schema or {},
+        }
         if output.description is not None:
             written["description"] = output.description
         if output.strict is not None:

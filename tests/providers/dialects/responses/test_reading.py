@@ -281,7 +281,14 @@ def test_reading_names_the_member_that_it_cannot_read(changes: dict[str, Any], p
             "reasoning": {"effort": None, "mode": "pro"},
         },
         {"tool_choice": {"type": "mcp", "server_label": "a"}, "tools": [{"type": "custom", "name": "a"}]},
-        {"store": True, "truncation": "auto", "max_tool_calls": 3, "moderation": None, "new": {"a": [1]}},
+        {
+            "store": True,
+            "truncation": "auto",
+            "service_tier": "new",
+            "max_tool_calls": 3,
+            "moderation": None,
+            "new": {"a": [1]},
+        },
     ],
 )
 def test_request_is_written_back_as_it_was(changes: dict[str, Any]) -> None:

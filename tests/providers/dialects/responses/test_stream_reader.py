@@ -162,6 +162,14 @@ def test_each_text_counts_once_however_it_is_told(stream: bytes) -> None:
     assert gathered(events).choices[0].parts == [Text("Hi")]
 
 
+def test_items_are_kept_apart_where_all_have_one_number() -> None:
+    first, second = (done(0, **MESSAGE | {"id": f"msg_{text}"}, content=[piece(text)]) for text in ("One.", "Two."))
+
+    events = events_of(CREATED + first + first + second + delta("output_text", "Three.") + completed())
+
+    assert gathered(events).choices[0].parts == [Text("One."), Text("Two."), Text("Three.")]
+
+
 def test_call_that_never_ended_is_filled_in_from_the_response() -> None:
     events = events_of(CREATED + added(0, **CALL) + completed({**CALL, "arguments": '{"a":1}'}))
 
