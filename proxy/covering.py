@@ -5,6 +5,7 @@ So an agent that asks for 128,000 tokens does not block its whole team, and noth
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from apipark.problems import Problem, refuse
@@ -71,11 +72,12 @@ class Covering:
         try:
             while True:
                 try:
-                    await self._held.more(self._more(block))
+                    await self._held.more(self._more(block), patient=False)
                 except Shortage as shortage:
                     smaller = self._fitting(shortage, block)
                     if smaller <= 0:
-                        self._problem = shortages.problem(shortage)
+                        # Also while running calls hold the rest: this one ends here.
+                        self._problem = shortages.problem(replace(shortage, exhausted=True))
                         return
                     block = smaller
                 except Unavailable:

@@ -95,10 +95,13 @@ class Held:
     def has(self, meter: str) -> bool:
         return any(pool.spec.meter == meter for pool, _ in self.parts)
 
-    async def more(self, units: dict[str, int]) -> None:
-        """Reserve on, on the way, so many of each meter from each of its allowances. Raises Shortage or Unavailable."""
+    async def more(self, units: dict[str, int], *, patient: bool = True) -> None:
+        """Reserve on, on the way, so many of each meter from each of its allowances. Raises Shortage or Unavailable.
+
+        Not `patient`: what others hold is not waited for, since a stream would stand still meanwhile.
+        """
         wants = [(pool, units[pool.spec.meter]) for pool, _ in self.parts if units.get(pool.spec.meter)]
-        await self._purse.take(wants)
+        await self._purse.take(wants, patient=patient)
         if not self.parts:
             # Settled meanwhile: what was taken is nobody's.
             for pool, taken in wants:
@@ -148,10 +151,10 @@ class Purse:
         await self.take(parts)
         return Held(self, parts)
 
-    async def take(self, parts: list[tuple[Pool, int]]) -> None:
+    async def take(self, parts: list[tuple[Pool, int]], *, patient: bool = True) -> None:
         for pool, units in parts:
             if pool.free < units or pool.waiting:
-                await self._wait(parts)
+                await self._wait(parts, patient=patient)
                 return
         _deduct(parts)
 
@@ -203,7 +206,7 @@ class Purse:
         if not pool.reserved and self._pools.get(pool.spec.key) is pool:
             del self._pools[pool.spec.key]
 
-    async def _wait(self, parts: list[tuple[Pool, int]]) -> None:
+    async def _wait(self, parts: list[tuple[Pool, int]], *, patient: bool) -> None:
         if self._waiting >= _MOST_WAITING:
             raise Unavailable("too many calls wait for units")
         self._waiting += 1
@@ -211,14 +214,14 @@ class Purse:
             pool.waiting += 1
             pool.waiting_units += units
         try:
-            await self._fetch(parts)
+            await self._fetch(parts, patient=patient)
         finally:
             self._waiting -= 1
             for pool, units in parts:
                 pool.waiting -= 1
                 pool.waiting_units -= units
 
-    async def _fetch(self, parts: list[tuple[Pool, int]]) -> None:
+    async def _fetch(self, parts: list[tuple[Pool, int]], *, patient: bool) -> None:
         began = time.monotonic()
         while True:
             async with self._turn:
@@ -233,7 +236,7 @@ class Purse:
                 if shortage is None:
                     _deduct(parts)
                     return
-            if shortage.exhausted:
+            if shortage.exhausted or not patient:
                 raise shortage
             if time.monotonic() - began > _WAIT_S:
                 await self._insist_on_shipping(shortage)

@@ -172,7 +172,7 @@ class Upstream:
         return False
 
     async def _behave(self, line: Line) -> None:
-        await self.behaviours.get(line.request.wanted, self._ordinary)(line)
+        await self.behaviours.get(_by_key(line.request) or line.request.wanted, self._ordinary)(line)
 
     async def _ordinary(self, line: Line) -> None:
         if self.delay_s:
@@ -181,6 +181,14 @@ class Upstream:
             await line.answer(200, chat_answer(USAGE), ("Content-Type", "application/json"))
         else:
             await line.answer(200, b"ok", ("Content-Type", "text/plain"))
+
+
+def _by_key(request: Received) -> str:
+    """What is wanted of calls with this key of a pool: "as:status-429" behaves so whatever is asked."""
+    for value in request.values("authorization"):
+        if value.startswith("Bearer as:"):
+            return value.removeprefix("Bearer as:").partition(":")[0]
+    return ""
 
 
 def chat_answer(usage: dict[str, Any] | None) -> bytes:

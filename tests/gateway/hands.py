@@ -9,15 +9,24 @@ from tests.journeys.hands import serve  # first: it sets Django up
 # isort: split
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Sum
 
-from apipark import clock, parts, valkey
+from apipark import changes, clock, parts, valkey
 from billing import leases, plans, subscriptions
 from billing.contracts import terms_of
 from billing.models import Allowance, Lease, Limit, Plan, PlanVersion, Subscription
 from providers import lifecycle, price_book, secrets
-from providers.models import AiModel, Provider, ProviderKey, Service, ServiceVersion
+from providers.models import (
+    AiModel,
+    Alias,
+    FallbackTarget,
+    Provider,
+    ProviderKey,
+    Service,
+    ServiceVersion,
+    WithheldModel,
+)
 from proxy.models import Call, DeadLetter, Spool
 from teams import applications, keys, suspension
 from teams.models import ApiKey, Application, Team
@@ -50,6 +59,44 @@ def catalogue(upstream: str) -> None:
     version = ServiceVersion.objects.create(service=service, number=1)
     version.ai_models.add(model)
     lifecycle.publish(version, actor=None)
+
+
+def pool(name: str, upstream: str, keys: list[str], **fields: Any) -> dict[str, Any]:
+    """A provider with keys of these secrets, in that order, and a model of its name that the models' service offers."""
+    provider = Provider.objects.create(name=name, slug=name, base_url=f"http://{upstream}/v1", **fields)
+    made = []
+    for number, secret in enumerate(keys):
+        key = ProviderKey(provider=provider, name=f"{number} {secret}", priority=number)
+        secrets.store(key, secret)
+        made.append(key.pk)
+    model = AiModel.objects.create(provider=provider, name=name, upstream_name=name)
+    since = clock.now() - timedelta(days=1)
+    price_book.add(model, {"input_text": INPUT_NANO, "output_text": OUTPUT_NANO}, effective_from=since)
+    ServiceVersion.objects.get(service__slug="models").ai_models.add(model)
+    changes.announce("catalogue")
+    return {"model": model.pk, "keys": made}
+
+
+def alias(name: str, models: list[str], reacts_to: list[str] | None = None) -> None:
+    row = Alias.objects.create(name=name)
+    for position, model in enumerate(models):
+        target = FallbackTarget(alias=row, position=position, model=AiModel.objects.get(name=model))
+        if reacts_to is not None:
+            target.reacts_to = reacts_to
+        target.save()
+    changes.announce("catalogue")
+
+
+def key_states(keys: list[int]) -> dict[str, str]:
+    return dict(ProviderKey.objects.filter(pk__in=keys).values_list("name", "state"))
+
+
+def mend_keys() -> None:
+    """All in use again, whatever calls have learned of them."""
+    with transaction.atomic():
+        ProviderKey.objects.update(state=ProviderKey.State.ACTIVE, state_reason="")
+        WithheldModel.objects.all().delete()
+        changes.announce("catalogue")
 
 
 def story(
@@ -159,6 +206,12 @@ def _call(call: Call) -> dict[str, Any]:
         "source": call.usage_source,
         "bytes": [call.request_bytes, call.response_bytes],
         "revenue": call.revenue_nano,
+        "cost": call.cost_nano,
+        "model": call.ai_model,
+        "key": call.provider_key,
+        "attempts": call.attempts,
+        "report": call.report,
+        "usage": call.usage,
     }
 
 
@@ -194,6 +247,10 @@ if __name__ == "__main__":
                 migrate,
                 commands,
                 catalogue,
+                pool,
+                alias,
+                key_states,
+                mend_keys,
                 story,
                 ai_service,
                 retire,

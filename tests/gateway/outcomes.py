@@ -123,6 +123,28 @@ async def ticks(line: Line) -> None:
     await line.send(b"0\r\n\r\n")
 
 
+async def wait_a_while(line: Line) -> None:
+    """Asks to come again later."""
+    body = b'{"error": {"message": "slow down", "code": "rate_limit_exceeded"}}'
+    await line.answer(429, body, _JSON, ("Retry-After", "30"))
+
+
+async def stream_refused_late(line: Line) -> None:
+    """An error where the first content should be."""
+    await line.begin_chunked(_EVENTS)
+    await line.chunk(event({"error": {"message": "overloaded", "code": "overloaded"}}))
+    await line.send(b"0\r\n\r\n")
+
+
+async def stream_long(line: Line) -> None:
+    """Without an end of its own: whoever pays has to stop it."""
+    await line.begin_chunked(_EVENTS)
+    for number in range(4_000):
+        await line.chunk(word(f" word{number:04}"))
+        await asyncio.sleep(0.002)
+    line.cut()
+
+
 BEHAVIOURS: dict[str, Behaviour] = {
     "slow": slow,
     "never": never,
@@ -147,5 +169,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "umlauts": umlauts,
     "large": large,
     "ticks": ticks,
+    "wait-a-while": wait_a_while,
+    "stream-refused-late": stream_refused_late,
+    "stream-long": stream_long,
     **{f"status-{status}": _status(status) for status in (301, 400, 401, 402, 403, 404, 422, 429, 500, 503)},
 }
