@@ -5,12 +5,17 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db.models import Model
+from django.test import Client
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from apipark import clock
+from teams.models import User
+from tests.apipark.factories import one_of_each
 from tests.grouping import ByInstallation
 from tests.providers.dialects.figures import pytest_terminal_summary, record
+from tests.teams.factories import UserFactory
 
 __all__ = ["pytest_terminal_summary", "record"]
 
@@ -37,3 +42,17 @@ def _clock_of_this_test(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     settings.BILLING_TEST_GATEWAY = True
     clock.forget()
+
+
+@pytest.fixture
+def operator(client: Client) -> User:
+    """Has signed in with `client`."""
+    user = UserFactory.create(is_staff=True, is_superuser=True)
+    client.force_login(user)
+    return user
+
+
+@pytest.fixture
+def everything(operator: User) -> list[Model]:
+    """A row of each model of the console, which `client` may see."""
+    return one_of_each(operator)
