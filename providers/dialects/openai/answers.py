@@ -38,8 +38,9 @@ def read(body: bytes, target: Target) -> Answer:
     content = loads(body)
     if not isinstance(content, dict):
         raise UnreadableAnswer("no object")
-    choices = content.get("choices")
-    if not isinstance(choices, list) or not choices:
+    told = content.get("choices")
+    choices = [choice for choice in told if isinstance(choice, dict)] if isinstance(told, list) else []
+    if not choices:
         raise UnreadableAnswer(errors.message_in(content) or "no choices")
     created = content.get("created")
     identity = content.get("id")
@@ -51,7 +52,7 @@ def read(body: bytes, target: Target) -> Answer:
         read_usage(reported_usage(content), target.profile, NAME),
         created if type(created) is int else None,
     )
-    answer.choices = [_choice(choice, answer.id, target) for choice in choices if isinstance(choice, dict)]
+    answer.choices = [_choice(choice, answer.id, target) for choice in choices]
     answer.extras = _without(content, _ANSWER)
     return answer
 

@@ -41,7 +41,18 @@ def test_answer_is_read() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b"null", b"{}", b'{"choices":[]}', b'{"choices":{}}', b"<html>", b'{"error":{"message":"no"}}'],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"choices":[]}',
+        b'{"choices":{}}',
+        b'{"choices":[null]}',
+        b"<html>",
+        b'{"error":{"message":"no"}}',
+    ],
 )
 def test_what_is_no_answer_is_unreadable(body: bytes) -> None:
     with pytest.raises(UnreadableAnswer):
