@@ -6,6 +6,7 @@ Public addresses alone, checked when connected, no redirects; the type is read f
 import asyncio
 import base64
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,7 +16,7 @@ from apipark.problems import Problem, refuse
 from providers.dialects.base import Fetched
 from proxy.upstream import Exchange, NoAnswer, NotSent, Timeouts, TooMany, Upstreams
 
-# What providers take at most, and what a person would wait for.
+# For one call: what providers take at most, and what a person would wait for.
 MOST_BYTES: Final = 20 * 1024 * 1024
 _SECONDS: Final = 10
 _MOST_AT_ONCE: Final = 20
@@ -41,11 +42,12 @@ class Media:
         """Raises 400 that names the address and what was wrong with it."""
         if len(urls) > _MOST_AT_ONCE:
             raise _refused(urls[_MOST_AT_ONCE], f"at most {_MOST_AT_ONCE} addresses are fetched for one call")
-        fetching: list[Awaitable[Fetched]] = [self._one(url) for url in urls]
+        left = _Left(MOST_BYTES)
+        fetching: list[Awaitable[Fetched]] = [self._one(url, left) for url in urls]
         found = await asyncio.gather(*fetching)
         return dict(zip(urls, found, strict=True))
 
-    async def _one(self, url: str) -> Fetched:
+    async def _one(self, url: str, left: "_Left") -> Fetched:
         try:
             origin = _origin(url)
             exchange = await self._upstreams.exchange(origin, "GET", url, [("accept", "*/*")], b"")
@@ -55,7 +57,7 @@ class Media:
         try:
             if exchange.status != 200:
                 raise _refused(url, f"it answers with status {exchange.status}, and redirects are not followed")
-            content = await _read(exchange, url)
+            content = await _read(exchange, url, left)
         except NoAnswer as error:
             raise _refused(url, "it broke off") from error
         finally:
@@ -72,12 +74,19 @@ def _origin(url: str) -> Origin:
     return read_url(url)
 
 
-async def _read(exchange: Exchange, url: str) -> bytes:
-    parts, size = [], 0
+@dataclass(slots=True)
+class _Left:
+    """What all media of one call may still take."""
+
+    bytes: int
+
+
+async def _read(exchange: Exchange, url: str, left: _Left) -> bytes:
+    parts = []
     while (chunk := await exchange.read()) is not None:
-        size += len(chunk)
-        if size > MOST_BYTES:
-            raise _refused(url, f"it is larger than {MOST_BYTES // 1024**2} MiB")
+        left.bytes -= len(chunk)
+        if left.bytes < 0:
+            raise _refused(url, f"all that is fetched for one call may take {MOST_BYTES // 1024**2} MiB")
         parts.append(chunk)
     return b"".join(parts)
 

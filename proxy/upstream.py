@@ -6,11 +6,12 @@ reads the bytes that arrive.
 """
 
 import asyncio
-import socket
 import time
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from pyreqwest.client import Client, ClientBuilder
@@ -19,10 +20,13 @@ from pyreqwest.http import HeaderMap, Url
 from pyreqwest.request import StreamRequest
 from pyreqwest.response import Response
 
-from apipark.addresses import AddressRefused, Origin, resolve_checked
+from apipark.addresses import AddressRefused, NameNotFound, Origin, Resolve, resolve_checked
 
 # A name may point elsewhere by then.
 _CHECK_AGAIN_S: Final = 60.0
+# Clients in memory, 0.1 MB each, the one looked up longest ago goes first: callers name origins too (media by URL).
+_MOST_ORIGINS: Final = 500
+_NAMES_AT_ONCE: Final = 8
 
 
 # RFC 9110, section 8.6: what is sent by these says its length, also when there is nothing.
@@ -111,8 +115,13 @@ class Exchange:
 
 
 class Upstreams:
-    def __init__(self, *, allowed: Collection[str], timeouts: Timeouts, concurrency: int) -> None:
+    def __init__(
+        self, *, allowed: Collection[str], timeouts: Timeouts, concurrency: int, resolve: Resolve | None = None
+    ) -> None:
         self._allowed = frozenset(allowed)
+        self._resolve = resolve
+        # Threads of its own: a name server that hangs must not hold up what else the process does beside its loop.
+        self._names = ThreadPoolExecutor(_NAMES_AT_ONCE, "names")
         self._timeouts = timeouts
         self._concurrency = concurrency
         self._by_origin: dict[Origin, _Upstream] = {}
@@ -123,8 +132,11 @@ class Upstreams:
     ) -> Exchange:
         """Ready to be opened. Raises NotSent for an address that may not be called, TooMany."""
         upstream = self._by_origin.get(origin)
-        if upstream is None or time.monotonic() - upstream.checked_at > _CHECK_AGAIN_S:
-            upstream = await self._checked(origin)
+        if upstream is None:
+            upstream = await asyncio.shield(self._checked(origin))
+        elif time.monotonic() - upstream.checked_at > _CHECK_AGAIN_S:
+            # Meanwhile calls go on with the address that was checked, and longer while the name is not found.
+            self._checked(origin)
         if upstream.in_flight >= self._concurrency:
             raise TooMany
         builder = upstream.client.request(method, url).headers(headers).streamed_read_buffer_limit(0)
@@ -135,25 +147,39 @@ class Upstreams:
             builder = builder.header("content-length", "0")
         return Exchange(upstream, builder.build_streamed())
 
-    async def _checked(self, origin: Origin) -> _Upstream:
+    def _checked(self, origin: Origin) -> "asyncio.Future[_Upstream]":
         """Many calls that wait for one name cause one look-up."""
         waiting = self._connecting.get(origin)
         if waiting is None:
             waiting = asyncio.ensure_future(self._connect(origin))
             self._connecting[origin] = waiting
-            waiting.add_done_callback(lambda _: self._connecting.pop(origin, None))
-        return await asyncio.shield(waiting)
+            waiting.add_done_callback(lambda done: self._looked_up(origin, done))
+        return waiting
+
+    def _looked_up(self, origin: Origin, done: "asyncio.Future[_Upstream]") -> None:
+        del self._connecting[origin]
+        if not done.cancelled():
+            done.exception()  # whoever waits hears of it; of one that nobody waits for it is no news
 
     async def _connect(self, origin: Origin) -> _Upstream:
+        look_up = partial(resolve_checked, origin.host, origin.port, allowed=self._allowed, resolve=self._resolve)
         try:
-            address = await asyncio.to_thread(resolve_checked, origin.host, origin.port, allowed=self._allowed)
-        except (AddressRefused, socket.gaierror) as error:
+            async with asyncio.timeout(self._timeouts.connect.total_seconds()):
+                address = await asyncio.get_running_loop().run_in_executor(self._names, look_up)
+        except (NameNotFound, TimeoutError) as error:
+            raise NotSent("the upstream's name was not found") from error
+        except AddressRefused as error:
+            self._by_origin.pop(origin, None)
             raise NotSent(str(error)) from error
         known = self._by_origin.get(origin)
         if known is not None and known.address == address:
             known.checked_at = time.monotonic()
+            self._by_origin[origin] = self._by_origin.pop(origin)
             return known
-        # Open calls go on with the old client until they end.
+        # Open calls go on with the old client until they end; so do those of the origin that makes room.
+        self._by_origin.pop(origin, None)
+        if len(self._by_origin) >= _MOST_ORIGINS:
+            del self._by_origin[next(iter(self._by_origin))]
         self._by_origin[origin] = fresh = _Upstream(self._client(origin, address), address)
         return fresh
 
@@ -178,6 +204,7 @@ class Upstreams:
         )
 
     async def close(self) -> None:
+        self._names.shutdown(wait=False)
         for upstream in self._by_origin.values():
             await upstream.client.close()
 
