@@ -14,7 +14,6 @@ import time
 import uuid
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import redis.asyncio
@@ -22,7 +21,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from apipark import changes, heartbeats, keyring
+from apipark import changes, clock, heartbeats, keyring
 from providers import key_states
 from proxy import minting
 from proxy.authentication import Digests
@@ -143,7 +142,7 @@ class Worker:
 
     def _register(self) -> None:
         """The row under which the shipper finds how far it came; also what tells how many workers live."""
-        now = datetime.now(UTC)
+        now = clock.now()
         SpoolRow.objects.get_or_create(
             worker=self.id, defaults={"host": socket.gethostname(), "started_at": now, "heartbeat_at": now}
         )
@@ -224,7 +223,7 @@ class Worker:
 
 
 def _live_workers() -> int:
-    return SpoolRow.objects.filter(state=SpoolRow.State.OPEN).count()
+    return SpoolRow.objects.living(clock.now()).count()
 
 
 def _prepare_lease_thread() -> None:

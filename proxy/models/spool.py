@@ -1,5 +1,17 @@
+from datetime import datetime
+from typing import Self
+
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+
+class SpoolQuerySet(models.QuerySet["Spool"]):
+    def living(self, now: datetime) -> Self:
+        """Of workers that may take calls. A machine that never comes back leaves its spools open: they count no more
+        when a worker there, without a database for so long, would have closed.
+        """
+        return self.filter(state=Spool.State.OPEN, heartbeat_at__gt=now - settings.GATEWAY_SNAPSHOT_LIFE)
 
 
 class Spool(models.Model):
@@ -17,6 +29,8 @@ class Spool(models.Model):
     # Position: everything before it is in the database.
     segment = models.PositiveIntegerField(_("segment"), default=0)
     offset = models.PositiveBigIntegerField(_("offset"), default=0)
+
+    objects = SpoolQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("spool")
