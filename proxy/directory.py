@@ -134,6 +134,8 @@ class Directory:
                 await self._look()
             except Unavailable:
                 unreadable.met()
+            except Exception:  # noqa: BLE001 (of a row that no catalogue can be made of; without this loop the worker closes for good)
+                unreadable.met(exc_info=True)
             else:
                 unreadable.over()
             try:

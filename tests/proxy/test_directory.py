@@ -7,6 +7,7 @@ from concurrent.futures import Executor, Future
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.db import OperationalError
 from structlog.testing import capture_logs
 
@@ -18,6 +19,7 @@ class Database(Executor):
 
     def __init__(self) -> None:
         self.away = False
+        self.broken = False
         self.asked = 0
 
     def submit(self, _work: Callable[..., Any], /, *_args: Any, **_options: Any) -> Future[Any]:
@@ -25,6 +27,8 @@ class Database(Executor):
         answer: Future[Any] = Future()
         if self.away:
             answer.set_exception(OperationalError("the database is away"))
+        elif self.broken:
+            answer.set_exception(ValueError("a row that nothing can be made of"))
         else:
             answer.set_result([])
         return answer
@@ -37,17 +41,19 @@ async def _asked_again(directory: Directory, database: Database, *, times: int) 
         await asyncio.sleep(0)
 
 
-async def test_outage_is_logged_when_it_begins_and_when_it_ends() -> None:
+@pytest.mark.parametrize("trouble", ["away", "broken"])
+async def test_outage_is_logged_when_it_begins_and_when_it_ends(trouble: str) -> None:
+    """Whatever it is, the worker looks again."""
     database = Database()
     directory = Directory(database, snapshot_life=timedelta(minutes=15))
 
     with capture_logs() as lines:
         following = asyncio.create_task(directory.follow())
         await _asked_again(directory, database, times=2)
-        database.away = True
+        setattr(database, trouble, True)
         await _asked_again(directory, database, times=10)
         begun = [line["event"] for line in lines]
-        database.away = False
+        setattr(database, trouble, False)
         await _asked_again(directory, database, times=2)
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
