@@ -86,6 +86,12 @@ def _anthropic(url: str, auth: Auth = "x-api-key") -> Door:
 
 _MANY: Final = frozenset({"embeddings", "images", "speech", "transcriptions", "moderations", "completions"})
 _REASONING: Final = frozenset({"reasoning_content"})
+# Parameters of others that are refused with 400, not passed over: by OpenAI itself; and by those who check each member.
+_OTHERS: Final = frozenset({"top_k", "min_p", "repetition_penalty"})
+_OPENAIS: Final = frozenset({
+    "user", "safety_identifier", "service_tier", "verbosity", "store", "prompt_cache_key", "prompt_cache_retention",
+    "modalities", "audio", "logit_bias", "logprobs", "top_logprobs",
+})  # fmt: skip
 _GOOGLE: Final = "https://generativelanguage.googleapis.com/v1beta"
 _VERTEX: Final = "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}/publishers"
 
@@ -95,7 +101,7 @@ _WELL_KNOWN: Final = (
         "openai", "OpenAI", "api.openai.com/v1", docs="https://platform.openai.com/api-keys",
         also=(_responses("https://api.openai.com/v1"),),
         max_tokens_field="max_completion_tokens", developer_role=True, strict_tools=True, json_schema=True,
-        name_field=True, beyond_chat=_MANY,
+        name_field=True, beyond_chat=_MANY, refuses=_OTHERS,
     ),
     Vendor(
         Profile("anthropic", "Anthropic", (_anthropic("https://api.anthropic.com"),)),
@@ -132,7 +138,7 @@ _WELL_KNOWN: Final = (
         docs="https://learn.microsoft.com/azure/ai-services/openai/reference",
         also=(_responses("https://{resource}.openai.azure.com/openai/v1", "api-key"),),
         max_tokens_field="max_completion_tokens", developer_role=True, strict_tools=True, json_schema=True,
-        name_field=True, beyond_chat=_MANY - {"moderations"},
+        name_field=True, beyond_chat=_MANY - {"moderations"}, refuses=_OTHERS,
     ),
     Vendor(
         Profile(
@@ -147,13 +153,14 @@ _WELL_KNOWN: Final = (
         usage_rule="mistral", tool_id="alnum9", seed_field="random_seed", required_word="any", json_schema=True,
         document_part="document_url", max_temperature=1.5, reasoning_fields=frozenset({"thinking"}),
         beyond_chat=frozenset({"embeddings", "moderations", "speech", "transcriptions"}), stream_options=False,
+        refuses=_OTHERS | _OPENAIS,
     ),
     _openai(
         "groq", "Groq", "api.groq.com/openai/v1", docs="https://console.groq.com/keys",
-        also=(_responses("https://api.groq.com/openai/v1"),), json_schema=True, name_field=True,
+        also=(_responses("https://api.groq.com/openai/v1"),), json_schema=True,
         max_tokens_field="max_completion_tokens", reasoning_fields=frozenset({"reasoning"}),
         beyond_chat=frozenset({"speech", "transcriptions"}),
-        refuses=frozenset({"logprobs", "top_logprobs", "logit_bias"}),
+        refuses=_OTHERS | {"logprobs", "top_logprobs", "logit_bias", "n"},
     ),
     _openai(
         "deepseek", "DeepSeek", "api.deepseek.com/v1", docs="https://platform.deepseek.com/api_keys",
@@ -172,12 +179,12 @@ _WELL_KNOWN: Final = (
     _openai(
         "moonshot", "Moonshot AI", "api.moonshot.ai/v1", docs="https://platform.moonshot.ai/console/api-keys",
         tool_choices=frozenset({"none", "auto"}), max_temperature=1.0, reasoning_echo=True, reasoning_fields=_REASONING,
-        beyond_chat=frozenset(),
+        media_urls=False, beyond_chat=frozenset(),
     ),
     _openai(
         "moonshot_cn", "Moonshot AI (China)", "api.moonshot.cn/v1", docs="https://platform.moonshot.cn/console/api-keys",
         tool_choices=frozenset({"none", "auto"}), max_temperature=1.0, reasoning_echo=True, reasoning_fields=_REASONING,
-        beyond_chat=frozenset(),
+        media_urls=False, beyond_chat=frozenset(),
     ),
     _openai(
         "minimax", "MiniMax", "api.minimax.io/v1", docs="https://platform.minimax.io/user-center/basic-information/interface-key",
@@ -208,7 +215,7 @@ _WELL_KNOWN: Final = (
     Vendor(
         Profile(
             "ollama", "Ollama", (Door("ollama", "{url}", "none"), Door("openai", "{url}/v1", "none")),
-            beyond_chat=frozenset({"embeddings"}),
+            beyond_chat=frozenset({"embeddings"}), media_urls=False, reasoning_fields=frozenset({"reasoning"}),
         ),
         docs="https://docs.ollama.com/api", needs=(Need("url", "Address", "Where it listens", "http://localhost:11434"),),
         key="", local=True,
@@ -235,12 +242,12 @@ _LONG_TAIL: Final = (
     _openai("together", "Together AI", "api.together.ai/v1", docs="https://api.together.ai/settings/api-keys", json_schema=True, beyond_chat=frozenset({"embeddings", "images", "rerank", "completions"})),
     _openai("perplexity", "Perplexity", "api.perplexity.ai", usage_rule="perplexity", docs="https://www.perplexity.ai/account/api/keys", json_schema=True, beyond_chat=frozenset()),
     _openai("deepinfra", "DeepInfra", "api.deepinfra.com/v1/openai", docs="https://deepinfra.com/dash/api_keys"),
-    _openai("cerebras", "Cerebras", "api.cerebras.ai/v1", docs="https://cloud.cerebras.ai", max_tokens_field="max_completion_tokens", json_schema=True, beyond_chat=frozenset()),
+    _openai("cerebras", "Cerebras", "api.cerebras.ai/v1", docs="https://cloud.cerebras.ai", max_tokens_field="max_completion_tokens", json_schema=True, beyond_chat=frozenset(), refuses=frozenset({"frequency_penalty", "presence_penalty", "logit_bias"})),
     _openai("sambanova", "SambaNova", "api.sambanova.ai/v1", docs="https://cloud.sambanova.ai/apis"),
     _openai("zai", "Z.ai", "api.z.ai/api/paas/v4", docs="https://z.ai/manage-apikey/apikey-list", reasoning_fields=_REASONING),
     _openai("modelscope", "ModelScope", "api-inference.modelscope.cn/v1", docs="https://modelscope.cn/my/myaccesstoken"),
     _openai("ai21", "AI21 Labs", "api.ai21.com/studio/v1", docs="https://studio.ai21.com/v2/account/api-key"),
-    _openai("codestral", "Codestral", "codestral.mistral.ai/v1", docs="https://console.mistral.ai/codestral", usage_rule="mistral", tool_id="alnum9", seed_field="random_seed", required_word="any", stream_options=False),
+    _openai("codestral", "Codestral", "codestral.mistral.ai/v1", docs="https://console.mistral.ai/codestral", usage_rule="mistral", tool_id="alnum9", seed_field="random_seed", required_word="any", stream_options=False, refuses=_OTHERS | _OPENAIS),
     _openai("github", "GitHub Models", "models.inference.ai.azure.com", docs="https://github.com/settings/tokens"),
     _openai("vercel", "Vercel AI Gateway", "ai-gateway.vercel.sh/v1", docs="https://vercel.com/docs/ai-gateway"),
     _openai("cloudflare", "Cloudflare Workers AI", "api.cloudflare.com/client/v4/accounts/{account}/ai/v1", needs=(_ACCOUNT,), docs="https://developers.cloudflare.com/workers-ai"),
