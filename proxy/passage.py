@@ -684,12 +684,14 @@ _NAMES_BYTES: Final = 2_048
 
 
 def _reported(sending: Sending, usage: Usage | None) -> dict[str, Any]:
-    report = sending.report
+    report, anomaly = sending.report, usage.anomaly if usage else ""
+    if not (report.dropped or report.clamped or report.emulated or anomaly):
+        return {}
     found: dict[str, Any] = {
         "dropped": _fitting(name[:_NAME] for name in report.dropped[:_MOST_NAMES]),
         "clamped": _fitting([name[:_NAME], value[:_NAME]] for name, value in report.clamped[:_MOST_NAMES]),
         "emulated": _fitting(name[:_NAME] for name in report.emulated[:_MOST_NAMES]),
-        "anomaly": usage.anomaly[:_NAME] if usage else "",
+        "anomaly": anomaly[:_NAME],
     }
     return {name: value for name, value in found.items() if value}
 

@@ -1,6 +1,7 @@
 """The usage ledger: disjoint, non-negative counts. A token is in exactly one class; vendors' views are derived."""
 
 from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from typing import Any, Final, Literal, Self
 
 # JSON numbers beyond this are not exact anywhere else.
@@ -63,10 +64,11 @@ class Usage:
 
     def counts(self) -> dict[str, int]:
         """What is not 0, by class."""
-        return {name: number for name in CLASSES if (number := getattr(self, name))}
+        return {name: number for name, number in zip(CLASSES, _NUMBERS(self), strict=True) if number}
 
 
 CLASSES: Final = tuple(each.name for each in fields(Usage) if each.type in {"int", int})
+_NUMBERS: Final = attrgetter(*CLASSES)
 
 
 def count(value: Any) -> int | None:

@@ -60,13 +60,24 @@ def inclusive(reported: Mapping[str, Any], input_name: str, output_name: str, *,
     prompt = count(reported.get(input_name))
     if prompt is None:
         return None
+    ins, outs = _details(reported, f"{input_name}_details"), _details(reported, f"{output_name}_details")
+    completion = reported.get(output_name)
+    if (
+        not beside
+        and type(completion) is int
+        and reported.get("total_tokens") == prompt + completion >= prompt
+        and not any(ins.values())
+        and not any(outs.values())
+        and reported.keys() <= _TOLD_PLAINLY
+    ):
+        # Nearly every call: two numbers, and nothing to share out.
+        return Usage(input_text=prompt, output_text=completion, raw=dict(reported))
     anomalies: dict[str, None] = {}
     output = _part(reported, output_name, anomalies) + beside
     # The output is then counted by whoever has seen it.
     source: Source = "mixed" if anomalies else "provider"
     if prompt + output != _first(reported.get("total_tokens"), prompt + output):
         anomalies["the parts do not add up to the total"] = None
-    ins, outs = _details(reported, f"{input_name}_details"), _details(reported, f"{output_name}_details")
     cached, written, audio, image, video = _cut(
         prompt,
         [
@@ -209,6 +220,10 @@ def _modalities(reported: Mapping[str, Any], name: str) -> dict[str, int]:
 
 
 # Other names of the cached tokens: Mistral's, DeepSeek's, Moonshot's. They stand beside OpenAI's or instead: never both.
+_TOLD_PLAINLY: Final = frozenset({
+    "prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details", "completion_tokens_details",
+    "input_tokens", "output_tokens", "input_tokens_details", "output_tokens_details",
+})  # fmt: skip
 _CACHED: Final = ("num_cached_tokens", "prompt_cache_hit_tokens", "cached_tokens")
 
 

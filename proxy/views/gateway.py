@@ -244,7 +244,6 @@ class ProxyView(APIView):
             len(sending.body),
             ai.outline.n,
         )
-        progress.asked = {"units": units.of(ai.outline.input_bound, ai.outline.max_tokens or 0), "model": model.name}
         most = min(model.facts.max_output_tokens or ai.most_output, ai.most_output)
         block = ports.course.outputs.block(consumer.application_id, model.id)
         try:
@@ -258,6 +257,8 @@ class ProxyView(APIView):
                 generates=route.operation in {"chat", "completion"},
             )
         except Shortage as shortage:
+            asked = units.of(ai.outline.input_bound, ai.outline.max_tokens or 0)
+            progress.asked = {"units": asked, "model": model.name}
             raise shortages.problem(shortage, fits=calls.fits(units, ai.outline, shortage)) from shortage
         except Unavailable as error:
             raise refuse("metering-unavailable", retry_after=2) from error
