@@ -15,6 +15,7 @@ from teams import keys
 
 # 100 bytes each.
 _MOST_KNOWN: Final = 50_000
+_KEY_HEADERS: Final = {b"x-api-key": "x-api-key", b"x-goog-api-key": "x-goog-api-key"}
 _ACCEPTED: Final = ("Authorization: Bearer", "x-api-key", "x-goog-api-key")
 
 
@@ -34,9 +35,9 @@ class Digests:
         presented = _presented(call)
         if not presented:
             raise refuse("credentials-missing", accepted=list(_ACCEPTED))
-        if len(presented) > 1 and len(set(presented.values())) > 1:
-            raise refuse("credentials-conflict", sources=sorted(presented))
-        secret = next(iter(presented.values()))
+        secret = presented[0][1]
+        if any(other != secret for _, other in presented):
+            raise refuse("credentials-conflict", sources=sorted({name for name, _ in presented}))
         cheap = blake2b(secret, key=self._key, digest_size=32).digest()
         known = self._known.get(cheap)
         if known is None:
@@ -49,17 +50,16 @@ class Digests:
         return known
 
 
-def _presented(call: InboundCall) -> dict[str, bytes]:
-    headers = call.headers
-    found = {}
-    authorization = headers.get(b"authorization")
-    if authorization is not None:
-        scheme, _, secret = authorization.partition(b" ")
-        # Another scheme is a credential too, one that nobody here knows.
-        found["authorization"] = secret.strip() if scheme.lower() == b"bearer" else authorization
-    for name in (b"x-api-key", b"x-goog-api-key"):
-        if name in headers:
-            found[name.decode()] = headers[name].strip()
+def _presented(call: InboundCall) -> list[tuple[str, bytes]]:
+    """Where, and what: a header that comes twice is two credentials, of which the next server may take the other."""
+    found = []
+    for name, value in call.raw_headers:
+        if name == b"authorization":
+            scheme, _, secret = value.partition(b" ")
+            # Another scheme is a credential too, one that nobody here knows.
+            found.append(("authorization", secret.strip() if scheme.lower() == b"bearer" else value))
+        elif name in _KEY_HEADERS:
+            found.append((_KEY_HEADERS[name], value.strip()))
     return found
 
 
