@@ -55,6 +55,12 @@ class Target:
     profile: Profile
     model: ModelFacts
 
+    @property
+    def takes_schemas(self) -> bool:
+        """Whether answers can be held to a JSON schema; what is known of the model goes before what is of its provider."""
+        known = self.model.json_schema
+        return self.profile.json_schema if known is None else known
+
 
 @dataclass(slots=True)
 class Given:
@@ -220,7 +226,9 @@ class CallerDialect(UpstreamDialect, Protocol):
         """The whole request. Raises BadRequest."""
         ...
 
-    def write_answer(self, answer: Answer, asked: Asked) -> bytes: ...
+    def write_answer(self, answer: Answer, asked: Asked) -> bytes:
+        """Raises UnreadableAnswer for a call whose arguments the dialect cannot hold: they are no object (T5)."""
+        ...
 
     def stream_writer(self, asked: Asked) -> StreamWriter: ...
 

@@ -17,11 +17,15 @@ import django
 django.setup()
 
 from allauth.account.models import EmailAddress
+from django.db import transaction
 
-from apipark import clock
+from apipark import changes, clock
 from billing import plans, tasks
 from billing.models import Allowance, Limit, Plan, PlanVersion
-from providers.models import AiModel, Service
+from providers import price_book
+from providers import secrets as provider_secrets
+from providers.demo.settings import DEMO_KEY
+from providers.models import AiModel, Provider, ProviderKey, Service, ServiceVersion
 from proxy.models import Call
 from teams import applications, keys
 from teams.models import Application, Membership, Team, User
@@ -95,8 +99,37 @@ def rows(app: str) -> list[list[Any]]:
     return [list(each) for each in found.values_list("status", "slug", "charges")]
 
 
+def model_behind(dialect: str) -> str:
+    """A model of the demo provider that can be reached by one dialect only; the demo application may call it."""
+    demo = Provider.objects.get(is_demo=True)
+    address = demo.base_url if demo.dialect == dialect else demo.doors.get(dialect=dialect).base_url
+    provider = Provider.objects.create(
+        name=f"Only {dialect}", slug=f"only-{dialect}", dialect=dialect, base_url=address
+    )
+    key = ProviderKey(provider=provider, name="Demo key")
+    provider_secrets.store(key, DEMO_KEY)
+    model = AiModel.objects.create(
+        provider=provider,
+        name=f"via-{dialect}",
+        upstream_name="demo-chat",
+        context_tokens=128_000,
+        max_output_tokens=16_384,
+        json_schema=True,
+        thinking="budget" if dialect in {"anthropic", "gemini"} else "",
+    )
+    price_book.add(model, {"input_text": 1_000, "output_text": 2_000}, effective_from=clock.now() - timedelta(days=365))
+    ServiceVersion.objects.get(service__slug="demo-models").ai_models.add(model)
+    with transaction.atomic():
+        for version in PlanVersion.objects.filter(plan__slug="starter"):
+            version.ai_models.add(model)
+        changes.announce("catalogue")
+        for team in Team.objects.all():
+            changes.announce("team", team.pk)
+    return model.name
+
+
 _VERBS: dict[str, Callable[..., Any]] = {
-    verb.__name__: verb for verb in (person, team, plan, offered, withdraw, move, used, rows)
+    verb.__name__: verb for verb in (person, team, plan, offered, withdraw, move, used, rows, model_behind)
 }
 
 

@@ -14,7 +14,8 @@ from tests.journeys.installation import Installation
 LONG: Final = "x" * 100_000
 HELLO: Final = [{"role": "user", "content": "Hello"}]
 _NOT_MODELS: Final[tuple[Any, ...]] = (1, "", None, [], {}, True)
-_NOT_MESSAGES: Final[tuple[Any, ...]] = ("Hello", [], {}, None, 5, [1], ["Hello"], [None])
+_NOT_MESSAGES: Final[tuple[Any, ...]] = ("Hello", [], {}, None, 5)
+_NOT_MESSAGE: Final[tuple[Any, ...]] = (1, "Hello", None, [])
 _NOT_COUNTS: Final[tuple[Any, ...]] = (-1, 0, 1.5, "5", True, [], 10**18)
 _NOT_FLAGS: Final[tuple[Any, ...]] = ("yes", 1, [])
 _NOT_INPUTS: Final[tuple[Any, ...]] = (None, 5, {}, [], [{}], [None], True, [True], [[]], [["x"]], [[-1]])
@@ -79,6 +80,7 @@ BODIES: Final[list[tuple[str, bytes, str]]] = [
     ("chat/completions", b"{}", "/model"),
     *(("chat/completions", json.dumps(CHAT | {"model": value}).encode(), "/model") for value in _NOT_MODELS),
     *(("chat/completions", json.dumps(CHAT | {"messages": value}).encode(), "/messages") for value in _NOT_MESSAGES),
+    *(("chat/completions", json.dumps(CHAT | {"messages": [value]}).encode(), "/messages/0") for value in _NOT_MESSAGE),
     *(
         ("chat/completions", json.dumps(CHAT | {name: value}).encode(), f"/{name}")
         for name in ("max_tokens", "max_completion_tokens", "n")

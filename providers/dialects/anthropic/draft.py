@@ -25,12 +25,6 @@ class Draft:
         """Whether the caller speaks this dialect too: its extras and spelling are then put back."""
         return self.chat.dialect == DIALECT
 
-    @property
-    def takes_schemas(self) -> bool:
-        """Whether the model can be held to a schema; where nobody knows it, a tool does the same everywhere."""
-        known = self.target.model.json_schema
-        return self.target.profile.json_schema if known is None else known
-
     def pointer(self, param: str) -> str:
         return f"/{self.chat.name_of(param)}"
 

@@ -74,10 +74,10 @@ def _tool(draft: Draft, tool: Tool | HostedTool) -> dict[str, Any]:
     schema = NO_INPUT if tool.parameters is None else tool.parameters
     if schema.get("type") != "object" and not draft.own:
         schema = {"type": "object", **{name: value for name, value in schema.items() if name != "type"}}
-    if tool.strict is True and draft.takes_schemas:
+    if tool.strict is True and draft.target.takes_schemas:
         schema = _strict(draft, "tools", schema)
     written["input_schema"] = schema
-    if tool.strict is not None and (draft.takes_schemas or not tool.strict):
+    if tool.strict is not None and (draft.target.takes_schemas or not tool.strict):
         written["strict"] = tool.strict
     elif tool.strict:
         draft.report.drop("strict")
@@ -126,7 +126,7 @@ def _write_parallel(draft: Draft, written: Tools, *, parallel: bool) -> None:
 
 # An answer in JSON ---------------------------------------------------------------------------------------------------
 def _write_output(draft: Draft, written: Tools, output: OutputFormat) -> None:
-    if output.kind == "schema" and draft.takes_schemas:
+    if output.kind == "schema" and draft.target.takes_schemas:
         schema = _strict(draft, "output", _named(draft, output))
         written.output_format = draft.add_members(
             {"type": "json_schema", "schema": schema}, output.extras, output.spelling

@@ -30,14 +30,17 @@ def written_logprobs(logprobs: Any) -> dict[str, Any] | None:
     content = logprobs.get("content") if isinstance(logprobs, dict) else None
     if not isinstance(content, list):
         return None
-    tokens = [token for token in content if isinstance(token, dict)]
+    tokens = _objects(content)
     return {
         "chosenCandidates": [_candidate(token) for token in tokens],
         "topCandidates": [
-            {"candidates": [_candidate(each) for each in token.get("top_logprobs") or [] if isinstance(each, dict)]}
-            for token in tokens
+            {"candidates": [_candidate(each) for each in _objects(token.get("top_logprobs"))]} for token in tokens
         ],
     }
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
 def _candidate(token: dict[str, Any]) -> dict[str, Any]:

@@ -204,7 +204,7 @@ def _put_output(letter: Letter, content: dict[str, Any]) -> None:
         return
     if output.kind == "text":
         written: dict[str, Any] = {"type": "text"}
-    elif output.kind == "schema" and profile.json_schema and letter.target.model.json_schema is not False:
+    elif output.kind == "schema" and letter.target.takes_schemas:
         inner: dict[str, Any] = {"schema": output.schema}
         if output.name or not letter.own:
             inner["name"] = output.name or "answer"

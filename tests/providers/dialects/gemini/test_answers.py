@@ -127,6 +127,16 @@ def test_what_is_no_answer_is_unreadable(body: bytes) -> None:
         CODEC.read_answer(body, a_target())
 
 
+@pytest.mark.parametrize("junk", [True, 7, "x", {"token": "x"}, [None, 7]])
+def test_alternatives_that_are_none_are_none_of_googles(junk: Any) -> None:
+    logprobs = {"content": [{"token": "Hé", "logprob": -0.1, "top_logprobs": junk}]}
+    answer = Answer("openai", "id", "m", [Choice([Text("Hé")], Stop("stop"), logprobs)])
+
+    (told,) = orjson.loads(CODEC.write_answer(answer, an_asked()))["candidates"]
+
+    assert told["logprobsResult"]["topCandidates"] == [{"candidates": []}]
+
+
 def test_log_probabilities_are_told_in_openais_form() -> None:
     result = {
         "chosenCandidates": [{"token": "Hé", "logProbability": -0.1, "tokenId": 5}],
