@@ -31,25 +31,27 @@ _SECRET_TEXT: Final = (
     (re.compile(r"(://[^/\s:@]*:)[^/\s@]+@"), rf"\1{REMOVED}@"),
 )
 _DEEPEST: Final = 6
+_SHARED: Final[list[Processor]] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.stdlib.ExtraAdder(),
+]
+# One list for ever: a logger that was used keeps it, and Django (by Celery too) may be set up more than once.
+_STEPS: Final[list[Processor]] = [
+    structlog.stdlib.filter_by_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    *_SHARED,
+    structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+]
 
 
 def configure(config: Mapping[str, Any]) -> None:
     """Called by Django with `settings.LOGGING`: `{"level": …}`; a level that does not exist is left to the checks."""
     level = config["level"] if config["level"] in LEVELS else "INFO"
-    shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.stdlib.ExtraAdder(),
-    ]
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=_STEPS,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -61,7 +63,7 @@ def configure(config: Mapping[str, Any]) -> None:
             "formatters": {
                 "event": {
                     "()": structlog.stdlib.ProcessorFormatter,
-                    "foreign_pre_chain": shared,
+                    "foreign_pre_chain": _SHARED,
                     "processors": _last_steps(as_text=sys.stdout.isatty()),
                 }
             },

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 
+import django
 import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
@@ -70,3 +71,16 @@ def test_no_trouble_is_no_line(lines: list[EventDict]) -> None:
     trouble.over()
 
     assert lines == []
+
+
+def test_lines_go_where_they_are_wanted_after_django_was_set_up_again() -> None:
+    """A logger that was used before keeps what it was given."""
+    clock = Clock()
+    with capture_logs():
+        Trouble("spool_unwritable", monotonic=clock).met()
+    django.setup()
+
+    with capture_logs() as lines:
+        Trouble("database_unreachable", monotonic=clock).met()
+
+    assert [line["event"] for line in lines] == ["database_unreachable"]
