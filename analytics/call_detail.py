@@ -3,15 +3,17 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from django.conf import settings
-from django.utils.translation import gettext as _
 
 from apipark.problems import PROBLEMS, ProblemType
 from billing.models import Allowance, Meter, Subscription
 from providers.models import AiModel, Service
+from providers.wording import named_counts
 from proxy.models import Call
+from proxy.waterfall import Waterfall, changes, waterfall
 from teams.models import ApiKey, Application
 
 
@@ -24,17 +26,7 @@ class Charge:
     actual: int
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One line of the waterfall, in ms from the admission on."""
-
-    name: str
-    start_ms: int
-    took_ms: int
-    look: str
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CallDetail:
     call: Call
     application: Application | None
@@ -52,7 +44,9 @@ class CallDetail:
             application=Application.objects.filter(pk=call.application).first(),
             key=ApiKey.objects.filter(pk=call.api_key).first(),
             service=Service.objects.filter(pk=call.service).first() if call.service else None,
-            ai_model=AiModel.objects.filter(pk=call.ai_model).first() if call.ai_model else None,
+            ai_model=AiModel.objects.select_related("provider").filter(pk=call.ai_model).first()
+            if call.ai_model
+            else None,
             subscription=Subscription.objects.select_related("version__plan").filter(pk=call.subscription).first()
             if call.subscription
             else None,
@@ -66,17 +60,18 @@ class CallDetail:
     def refused(self) -> bool:
         return self.call.outcome == Call.Outcome.REFUSED
 
+    @cached_property
+    def waterfall(self) -> Waterfall:
+        return waterfall(self.call, self.ai_model, None, for_operator=False)
+
     @property
-    def steps(self) -> Sequence[Step]:
-        """Empty for what never went upstream."""
-        first = self.call.first_byte_ms
-        if first is None:
-            return []
-        answer = max(self.call.duration_ms - first, 0)
-        return [
-            Step(_("Gateway and upstream, to the first byte"), 0, first, "c3"),
-            Step(_("Answer"), first, answer, "c1"),
-        ]
+    def changes(self) -> list[tuple[str, Sequence[str]]]:
+        return changes(self.call.report)
+
+    @property
+    def counted(self) -> list[tuple[str, int]]:
+        """What was used, by class of the ledger."""
+        return named_counts(self.call.counts)
 
     @property
     def asked_units(self) -> Sequence[tuple[str, str, int]]:

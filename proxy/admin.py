@@ -21,7 +21,9 @@ from apipark.needs import change_url
 from apipark.templatetags.portal import NOTHING, count, duration, price, short, size
 from billing.models import Allowance, Meter, PlanVersion, Subscription
 from providers.models import AiModel, ModelPrice, ProviderKey, Service, ServiceVersion
+from providers.wording import named_counts
 from proxy.models import Call, DeadLetter, Spool
+from proxy.waterfall import changes, waterfall
 from teams.models import ApiKey, Application, Team
 
 # What a call names by its plain number.
@@ -186,12 +188,21 @@ class CallAdmin(BigTableAdmin[Call]):
 
 def _page(call: Call) -> dict[str, Any]:
     """What the page of a call shows: who and what it names, the way it went, what was counted and charged."""
+    rows = {name: _row(model, getattr(call, name)) for name, model in _NAMED.items()}
+    model, key = rows["ai_model"], rows["provider_key"]
     of_application = Call.objects.filter(team=call.team, application=call.application)
     return {
         "call": call,
         "status": _status(call),
-        "named": {name: linked(_row(model, getattr(call, name))) for name, model in _NAMED.items()},
-        "steps": _steps(call),
+        "named": {name: linked(row) for name, row in rows.items()},
+        "waterfall": waterfall(
+            call,
+            model if isinstance(model, AiModel) else None,
+            key if isinstance(key, ProviderKey) else None,
+            for_operator=True,
+        ),
+        "changes": changes(call.report),
+        "counted": named_counts(call.counts),
         "allowances": _allowances(call),
         "asked": json.dumps(call.asked, indent=2, ensure_ascii=False) if call.asked else "",
         "before": _url(of_application.filter(pk__lt=call.pk).order_by("-pk").first()),
@@ -205,20 +216,6 @@ def _row(model: type[Model], pk: int | None) -> Model | None:
 
 def _url(call: Call | None) -> str:
     return change_url(call) if call else ""
-
-
-def _steps(call: Call) -> list[dict[str, Any]]:
-    """Until the first byte, and from there to the end, on one scale of 1000. What is shorter than 4 could not be seen."""
-    if call.first_byte_ms is None:
-        spans = [(_("Until the end"), 0, call.duration_ms)]
-    else:
-        first = min(call.first_byte_ms, call.duration_ms)
-        spans = [(_("Until the first byte"), 0, first), (_("Answer"), first, call.duration_ms - first)]
-    whole = max(call.duration_ms, 1)
-    return [
-        {"name": name, "start": start, "took": took, "x": start * 1000 // whole, "w": max(took * 1000 // whole, 4)}
-        for name, start, took in spans
-    ]
 
 
 def _allowances(call: Call) -> list[dict[str, Any]]:

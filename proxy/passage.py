@@ -149,16 +149,16 @@ class Passage:
         began = time.monotonic_ns()
         opened = await self._open(call, sending, tally)
         if isinstance(opened, Failed):
-            _note(tally, began, opened.error)
+            _note(tally, call, began, opened.error)
             return opened
         try:
             failed = await self._answer(call, admitted, held, opened, tally)
         finally:
             await opened.close()
         if failed is not None:
-            _note(tally, began, failed.error)
+            _note(tally, call, began, failed.error)
         elif tally.attempts:
-            _note(tally, began, None)
+            _note(tally, call, began, None)
         return failed
 
     async def _open(self, call: InboundCall, sending: Sending, tally: Tally) -> Exchange | Failed:
@@ -707,8 +707,8 @@ def _fitting(names: Iterable[T]) -> list[T]:
     return found
 
 
-def _note(tally: Tally, began_ns: int, error: UpstreamError | None) -> None:
-    """One attempt, for the call's page: who was asked, what came of it, from when to when."""
+def _note(tally: Tally, call: InboundCall, began_ns: int, error: UpstreamError | None) -> None:
+    """One attempt, for the call's page: who was asked, what came of it, from when (of the call's own time) and how long."""
     choice = tally.sending.choice
     if choice is None:
         return
@@ -720,7 +720,7 @@ def _note(tally: Tally, began_ns: int, error: UpstreamError | None) -> None:
             "model": choice.model.id,
             "name": choice.model.name[:120],
             "status": tally.upstream_status,
-            "at": began_ns // 1_000_000,
+            "at": (began_ns - call.started_ns) // 1_000_000,
             "ms": _ms_since(began_ns),
             "why": error.kind if error else "",
             "said": error.message[:120] if error else "",

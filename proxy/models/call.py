@@ -74,9 +74,10 @@ class Call(models.Model):
     # [[allowance, charged, actual], …] for an admitted call; what was asked for ({"units": {meter: n}, …}) for a refused one.
     charges = models.JSONField(_("charges"), default=list)
     asked = models.JSONField(_("asked for"), default=dict)
-    # [{"provider", "key", "model", "status", "ms", "at", "why"}, …] in their order, where there was more than one or one failed.
+    # In their order, where there was more than one or one failed: [{"provider", "model" and "key" (ids), "name" and "label"
+    # (their names), "status", "at" (ms since the call began), "ms", "why" (an ErrorKind; "" answered), "said"}, …].
     attempts = models.JSONField(_("attempts"), default=list)
-    # What translation lost or changed: {"dropped": […], "clamped": […], "emulated": […], "estimated": […]}.
+    # What translation lost or changed: {"dropped": […], "clamped": […], "emulated": […], "anomaly": "…"}.
     report = models.JSONField(_("translation"), default=dict)
 
     objects = CallQuerySet.as_manager()
@@ -96,3 +97,12 @@ class Call(models.Model):
     @property
     def request_id(self) -> str:
         return request_id(self.id)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Usage by ledger class; of a call whose worker was killed only the estimates are known."""
+        if self.usage:
+            return {str(unit): int(number) for unit, number in self.usage.items()}
+        fresh = self.input_tokens - self.cached_tokens
+        found = {"input_text": fresh, "cache_read": self.cached_tokens, "output_text": self.output_tokens}
+        return {unit: number for unit, number in found.items() if number}

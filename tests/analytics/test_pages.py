@@ -242,6 +242,34 @@ def test_refused_call_says_why_and_what_it_asked_for(client: Client) -> None:
     assert "<dd>$0.000140</dd>" in page
 
 
+def test_call_page_tells_of_attempts_changes_and_usage_but_not_of_our_keys(client: Client) -> None:
+    team = enter(client).team
+    first, second = (
+        {"provider": name, "key": 8, "label": "our-key", "model": 2, "name": "gpt-nano", "status": status, "at": at}
+        for name, status, at in (("North", 401, 4), ("South", 200, 300))
+    )
+    call = CallFactory.create(
+        team=team.pk,
+        attempts=[
+            {**first, "ms": 90, "why": "key", "said": "no such key: sk-7f3"},
+            {**second, "ms": 500, "why": "", "said": ""},
+        ],
+        report={"dropped": ["logit_bias"]},
+        usage={"input_text": 1_200, "output_reasoning": 77},
+        usage_source="provider",
+        cost_nano=31_337_000,
+    )
+
+    page = client.get(reverse("analytics:call-detail", args=[call.request_id])).content.decode()
+
+    assert page.index("1. North") < page.index("2. South")
+    assert "Not available" in page
+    assert "<dd><code>logit_bias</code></dd>" in page
+    assert "<dt>Input</dt><dd>1,200</dd>" in page
+    assert "<dt>Reasoning</dt><dd>77</dd>" in page
+    assert not any(secret in page for secret in ("our-key", "sk-7f3", "0.031337"))
+
+
 def test_usage_shows_the_range_with_its_tables(client: Client) -> None:
     membership = enter(client)
     application = ApplicationFactory.create(team=membership.team)

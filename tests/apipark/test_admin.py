@@ -155,6 +155,22 @@ def test_call_is_found_by_its_request_id(client: Client, operator: User) -> None
     assert answer["Location"] == reverse("admin:proxy_call_change", args=[call.pk])
 
 
+def test_call_page_tells_operators_of_keys_and_of_what_is_not_known(client: Client, operator: User) -> None:
+    asked = {"provider": "North", "key": 8, "label": "our-key", "model": 2, "name": "gpt-nano", "status": 401}
+    call = a_call(
+        ApiKeyFactory.create(),
+        attempts=[{**asked, "at": 4, "ms": 90, "why": "key", "said": "no such key"}],
+        cost_nano=None,
+        failed_cost_nano=2_000_000,
+        currency="USD",
+        duration_ms=100,
+    )
+
+    page = client.get(reverse("admin:proxy_call_change", args=[call.pk])).content.decode()
+
+    assert all(words in page for words in ("Refused our key", "key our-key", "no such key", "not known", "$0.002"))
+
+
 def test_search_opens_the_only_hit(client: Client, operator: User) -> None:
     team = MembershipFactory.create(team__name="Zebra works").team
 
