@@ -1,9 +1,10 @@
 """What models cost us: prices are added, never edited, and found by time."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import OuterRef, Q, Subquery
 
 from apipark import changes, clock
 from providers.models import AiModel, ModelPrice, PriceRow
@@ -34,3 +35,11 @@ def add(
     )
     changes.announce("catalogue")
     return price
+
+
+def current(models: Collection[AiModel], now: datetime) -> dict[int, ModelPrice]:
+    """By model: the price that holds now, with its rows loaded. Models without one are left out: theirs is not known."""
+    newest = ModelPrice.objects.filter(model=OuterRef("model"), effective_from__lte=now).order_by("-effective_from")
+    found = ModelPrice.objects.filter(model__in=models, pk=Subquery(newest.values("pk")[:1]))
+    held = found.filter(Q(effective_to=None) | Q(effective_to__gt=now)).prefetch_related("rows")
+    return {price.model_id: price for price in held}

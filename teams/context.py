@@ -31,6 +31,7 @@ _SIDEBAR: Sequence[tuple[str | Promise, Sequence[_Entry]]] = (
         (
             _Entry(_("Home"), "house", "analytics:home", ("analytics:home",)),
             _Entry(_("Services"), "layout-grid", "providers:service-list", ("providers:service",)),
+            _Entry(_("Models"), "cpu", "analytics:model-list", ("analytics:model",)),
             _Entry(_("Applications"), "app-window", "teams:application-list", ("teams:application", "teams:key")),
         ),
     ),

@@ -10,11 +10,13 @@ from playwright.sync_api import Page
 
 from apipark import clock, money
 from billing import caps, subscriptions
+from providers import price_book
 from teams import keys
 from teams.models import Membership, Role
 from tests.analytics.factories import CallFactory, CallRollupFactory
 from tests.billing.factories import PaymentMethodFactory, PlanFactory, PlanVersionFactory, ServiceFactory
 from tests.browser.conftest import DESKTOP, PHONE, Visitor
+from tests.providers.factories import AiModelFactory
 from tests.proxy.factories import published, refused
 from tests.teams.factories import ApplicationFactory, MembershipFactory
 
@@ -26,6 +28,7 @@ _LISTS = (
     "analytics:home",
     "analytics:usage",
     "analytics:call-list",
+    "analytics:model-list",
     "billing:billing",
     "billing:subscription-list",
     "proxy:contact",
@@ -45,6 +48,11 @@ def full_team(membership: Membership) -> list[tuple[str, str]]:
     application = ApplicationFactory.create(team=team, name="Batch import for the night shift")
     key = keys.issue(application, name="CI", actor=user, expires_at=clock.now() + timedelta(days=2)).key
     service = published(ServiceFactory.create(name="Weather API", slug="weather"))
+    model = AiModelFactory.create(
+        name="a-rather-long-vendor/model-name-with-a-date-2026-11-26", inputs=["text", "image"]
+    )
+    service.versions.get().ai_models.add(model)
+    price_book.add(model, {"input_text": 3 * money.NANO, "output_text": 15 * money.NANO})
     plans = [
         PlanVersionFactory.create(
             plan=PlanFactory.create(name=name, publisher=service.team, services=[service]),
@@ -78,6 +86,8 @@ def full_team(membership: Membership) -> list[tuple[str, str]]:
             "subscription-change",
             f"{reverse('billing:subscription-detail', args=[subscription.ref])}?to={plans[2].plan.ref}",
         ),
+        ("model", reverse("analytics:model-detail", args=[model.ref])),
+        ("models-none", f"{reverse('analytics:model-list')}?q=nothing-like-it"),
         ("application", reverse("teams:application-detail", args=[application.ref])),
         ("application-new", reverse("teams:application-new")),
         ("application-edit", reverse("teams:application-edit", args=[application.ref])),

@@ -15,7 +15,7 @@ from django.urls import URLResolver, get_resolver, reverse
 from apipark import clock
 from billing import subscriptions
 from billing.models import Cap, Invoice, PaymentMethod, PlanVersion, Subscription
-from providers.models import Service
+from providers.models import AiModel, Service
 from proxy.models import Call
 from teams.models import ApiKey, Application, Membership, Role, Team
 from teams.roles import Action
@@ -26,6 +26,7 @@ from tests.billing.factories import (
     PlanVersionFactory,
     ServiceFactory,
 )
+from tests.providers.factories import AiModelFactory
 from tests.proxy.factories import published, refused
 from tests.teams.factories import ApiKeyFactory, ApplicationFactory, MembershipFactory, TeamFactory, UserFactory
 
@@ -84,6 +85,7 @@ class Belongings:
     key: ApiKey
     # Visible to the team alone.
     service: Service
+    model: AiModel
     version: PlanVersion
     subscription: Subscription
     invoice: Invoice
@@ -104,6 +106,8 @@ class Belongings:
         service = published(
             ServiceFactory.create(team=team, name=f"{name} API", visibility=Service.Visibility.TEAM, summary=name)
         )
+        model = AiModelFactory.create(name=f"{name}-model")
+        service.versions.get().ai_models.add(model)
         plan = PlanFactory.create(publisher=team, services=[service], name=f"{name} plan")
         version = PlanVersionFactory.create(plan=plan, limits={"calls": 0})
         subscription = subscriptions.subscribe(team, version, actor=None)
@@ -113,6 +117,7 @@ class Belongings:
             application=application,
             key=key,
             service=service,
+            model=model,
             version=version,
             subscription=subscription,
             invoice=_an_invoice(subscription),
@@ -161,6 +166,7 @@ _NAMES: Final[Mapping[str, Callable[[Belongings], Sequence[str]]]] = {
     "calls/<str:request_id>/": lambda own: [own.call.request_id],
     "caps/<str:ref>/": lambda own: [own.cap.ref],
     "keys/<str:ref>/": lambda own: [own.key.ref],
+    "models/<str:ref>/": lambda own: [own.model.ref],
     "services/<slug:slug>/": lambda own: [own.service.slug],
     "services/<slug:slug>/subscribe/<str:ref>/": lambda own: [own.service.slug, own.version.plan.ref],
     "subscriptions/<str:ref>/": lambda own: [own.subscription.ref],

@@ -54,7 +54,9 @@ _REFERENCES: Final[Mapping[str, Callable[[Belongings], Sequence[object]]]] = {
     "version": lambda own: [own.version.ref],
 }
 # Of no team.
-_NEUTRAL: Final = frozenset({"category", "guide", "kind", "next", "page", "range", "slug", "status"})
+_NEUTRAL: Final = frozenset(
+    {"capability", "category", "guide", "kind", "next", "page", "plan", "range", "slug", "status", "vendor"}
+)
 # Beside the one that names something, so that a form is not refused for what it lacks.
 _VALID: Final = {"agreed_minor": "0", "limit": "5", "note": "Please", "period": "month", "text": "Hello"}
 

@@ -119,6 +119,7 @@ _analytics = include(
     (
         [
             path("", page, name="home"),
+            path("models/", page, name="model-list"),
             path("usage/", kit, name="usage"),
             path("calls/", page, name="call-list"),
             path("calls/<str:request_id>/", page, name="call-detail"),

@@ -38,7 +38,7 @@ def test_sidebar_shows_what_the_role_may_see(client: Client, rf: RequestFactory,
     frame = client.get(reverse("analytics:call-list")).context["portal"]
 
     everything = {
-        "Home", "Services", "Applications", "Usage", "Calls", "Subscriptions", "Billing", "Members", "Changes",
+        "Home", "Services", "Models", "Applications", "Usage", "Calls", "Subscriptions", "Billing", "Members", "Changes",
     }  # fmt: skip
     items = [item for group in frame.nav for item in group.items]
     assert {str(item.label) for item in items} == everything - hidden
