@@ -146,31 +146,6 @@ const answer = await client.embeddings.create({{ model: "{model}", input: "Hello
 console.log(answer.data[0].embedding.slice(0, 3));""",
     ),
 )
-_GEMINI_EMBEDDINGS = (
-    (
-        "curl",
-        """curl {url}/v1beta/models/{model}:embedContent \\
-  -H "x-goog-api-key: {key}" \\
-  -H "Content-Type: application/json" \\
-  -d '{{"content": {{"parts": [{{"text": "Hello"}}]}}}}'""",
-    ),
-    (
-        "Python",
-        """from google import genai
-
-client = genai.Client(api_key="{key}", http_options={{"base_url": "{url}"}})
-answer = client.models.embed_content(model="{model}", contents="Hello")
-print(answer.embeddings[0].values[:3])""",
-    ),
-    (
-        "JavaScript",
-        """import {{ GoogleGenAI }} from "@google/genai";
-
-const client = new GoogleGenAI({{ apiKey: "{key}", httpOptions: {{ baseUrl: "{url}" }} }});
-const answer = await client.models.embedContent({{ model: "{model}", contents: "Hello" }});
-console.log(answer.embeddings[0].values.slice(0, 3));""",
-    ),
-)
 _STANDING = (
     ("curl", 'curl {url}/v1/standing -H "Authorization: Bearer {key}"'),
     (
@@ -210,7 +185,7 @@ console.log(answer.status, await answer.text());""",
 _BY_KIND: Mapping[str, Sequence[tuple[str, Sequence[tuple[str, str]]]]] = {
     "chat": (("OpenAI", _CHAT), ("Anthropic", _ANTHROPIC), ("Gemini", _GEMINI)),
     "completion": (("OpenAI", _COMPLETION),),
-    "embedding": (("OpenAI", _EMBEDDINGS), ("Gemini", _GEMINI_EMBEDDINGS)),
+    "embedding": (("OpenAI", _EMBEDDINGS),),
 }
 
 
