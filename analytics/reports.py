@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from django.db.models import Sum
 from django.utils.functional import Promise
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from analytics import histograms
 from analytics.models import CallRollup
 from providers.models import AiModel, Service
-from teams.models import Application, Team
+from teams.models import ApiKey, Application, Team
 
 _COUNTS: Final = (
     "calls",
@@ -142,11 +142,21 @@ class Usage:
         return self.starts[-1] + self.range.step
 
 
+Dimension = Literal["application", "api_key", "ai_model", "service"]
+Row = Application | ApiKey | AiModel | Service
+_ROWS: Final[Mapping[Dimension, type[Row]]] = {
+    "application": Application,
+    "api_key": ApiKey,
+    "ai_model": AiModel,
+    "service": Service,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one application, model or service made of the whole."""
+    """What one application, key, model or service made of the whole."""
 
-    row: Application | AiModel | Service
+    row: Row
     measures: Measures
 
 
@@ -167,12 +177,8 @@ def usage(team: Team, chosen: Range, now: datetime, filters: Filters | None = No
     return Usage(chosen, starts, buckets, total(buckets), before)
 
 
-def by_application(team: Team, chosen: Range, now: datetime, filters: Filters) -> list[Part]:
-    return _parts(team, chosen, now, filters, "application", Application)
-
-
-def by_model(team: Team, chosen: Range, now: datetime, filters: Filters) -> list[Part]:
-    return _parts(team, chosen, now, filters, "ai_model", AiModel)
+def by(dimension: Dimension, team: Team, chosen: Range, now: datetime, filters: Filters) -> list[Part]:
+    return _parts(team, chosen, now, filters, dimension, _ROWS[dimension])
 
 
 def services_called(team: Team, now: datetime) -> list[Service]:
@@ -189,7 +195,7 @@ def _parts(
     now: datetime,
     filters: Filters,
     dimension: str,
-    model: type[Application | AiModel | Service],
+    model: type[Row],
 ) -> list[Part]:
     """The one with the most calls first."""
     start = chosen.start(now)

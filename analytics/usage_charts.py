@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from analytics.models import CallRollup
-from analytics.reports import Measures, Usage
+from analytics.reports import Dimension, Measures, Part, Usage
 from apipark import money
 from apipark.charts import Chart, Series, Table
 from apipark.templatetags.portal import count, duration, rate, short, spend
@@ -192,6 +192,42 @@ def tokens(usage: Usage) -> Chart:
     return _chart(usage, "tokens", series, words, Table(_("Tokens by kind"), head, rows))
 
 
+def spend_over_time(usage: Usage, currency: str) -> Chart:
+    """In one currency; what was spent in others stands in the figures."""
+    values = [bucket.spend.get(currency, 0) for bucket in usage.buckets]
+    whole = spend(usage.now.spend.get(currency, 0), currency)
+    rows = [[_label(usage, at), spend(nano, currency)] for at, nano in zip(usage.starts, values, strict=True)]
+    series = [Series(_("Spend"), "c1", "area", values, whole)]
+    words = _("Spend: %(amount)s") % {"amount": whole}
+    table = Table(_("Spend"), [_("From"), _("Spend")], rows)
+    return _chart(usage, "money", series, words, table, currency=currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """Who or what made most of the usage: a table of its own on the page."""
+
+    id: str
+    title: str
+    name: str
+    # With what is said of their spend; nothing for those who see no money.
+    rows: Sequence[tuple[Part, str]]
+    # The filter that a row's name sets.
+    parameter: str = ""
+
+
+def top(dimension: Dimension, parts: Sequence[Part], currency: str, *, sees_money: bool, most: int = 10) -> Top:
+    titles = {
+        "application": (_("Top applications"), _("Application"), "application"),
+        "api_key": (_("Top keys"), _("Key"), ""),
+        "ai_model": (_("Top models"), _("Model"), ""),
+        "service": (_("Top services"), _("Service"), "service"),
+    }
+    title, name, parameter = titles[dimension]
+    rows = [(part, spent(part.measures, currency) if sees_money else "") for part in parts[:most]]
+    return Top(f"h-{dimension}", title, name, rows, parameter)
+
+
 def change(now: int | None, before: int | None) -> str:
     """+12.4 %; nothing when there is nothing to compare with."""
     if now is None or not before:
@@ -241,14 +277,23 @@ def _label(usage: Usage, at: datetime) -> str:
 
 
 def _chart(
-    usage: Usage, unit: str, series: Sequence[Series], alt: str, table: Table, *, size: str = "", room: bool = False
+    usage: Usage,
+    unit: str,
+    series: Sequence[Series],
+    alt: str,
+    table: Table,
+    *,
+    size: str = "",
+    room: bool = False,
+    currency: str = "USD",
 ) -> Chart:
     return Chart(
-        unit=unit,  # type: ignore[arg-type]  # one of the three written above
+        unit=unit,  # type: ignore[arg-type]  # one of those written above
         times=[int(at.timestamp()) for at in usage.starts],
         series=series,
         alt=alt,
         zone=str(zone_of(usage)),
+        currency=currency,
         group="usage",
         size=size,
         when=f"{_label(usage, usage.starts[0])} – {_label(usage, usage.starts[-1])}",

@@ -1,3 +1,6 @@
+from datetime import datetime
+from typing import Final
+
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
@@ -13,7 +16,7 @@ from teams.models import Application, Team
 from teams.roles import Action, may, requires
 from teams.signed_in import SignedInRequest
 
-_TOP = 10
+_DIMENSIONS: Final[tuple[reports.Dimension, ...]] = ("application", "ai_model", "service", "api_key")
 
 
 @requires(Action.SEE)
@@ -24,12 +27,13 @@ def usage(request: SignedInRequest) -> HttpResponse:
     filters = _filters(request, team)
     found = reports.usage(team, chosen or reports.RANGES["7d"], now, filters)
     subscription = _subscription(request, team)
+    sees_money = may(request.membership, Action.SEE_MONEY)
     return render(
         request,
         "analytics/usage.html",
         {
             "usage": found,
-            "figures": usage_charts.figures(found, team.currency, sees_money=may(request.membership, Action.SEE_MONEY)),
+            "figures": usage_charts.figures(found, team.currency, sees_money=sees_money),
             "calls": usage_charts.calls(found),
             "latency": usage_charts.latency(found),
             "tokens": usage_charts.tokens(found) if found.now.tokens else None,
@@ -38,16 +42,35 @@ def usage(request: SignedInRequest) -> HttpResponse:
             "bad_range": chosen is None,
             "range_filter": _ranges(request, found.range.name),
             "filters": [*_choices(request, team), *_subscriptions(request, team, subscription)],
-            "top_applications": reports.by_application(team, found.range, now, filters)[:_TOP],
-            "top_models": reports.by_model(team, found.range, now, filters)[:_TOP],
+            "spend": usage_charts.spend_over_time(found, team.currency)
+            if sees_money and found.now.spend.get(team.currency)
+            else None,
+            "sees_money": sees_money,
+            "tops": _tops(team, found, now, filters, sees_money=sees_money),
             "subscription": subscription,
             "allowances": allowances.seen_by(
                 allowances.of_subscription(subscription, now) if subscription else [],
-                sees_money=may(request.membership, Action.SEE_MONEY),
+                sees_money=sees_money,
             ),
         },
         status=200 if chosen else 400,
     )
+
+
+def _tops(
+    team: Team, found: reports.Usage, now: datetime, filters: reports.Filters, *, sees_money: bool
+) -> list[usage_charts.Top]:
+    """Only those of which there is something; applications are always told of."""
+    tops = [
+        usage_charts.top(
+            dimension,
+            reports.by(dimension, team, found.range, now, filters),
+            team.currency,
+            sees_money=sees_money,
+        )
+        for dimension in _DIMENSIONS
+    ]
+    return [top for top in tops if top.rows or top is tops[0]]
 
 
 def _filters(request: SignedInRequest, team: Team) -> reports.Filters:

@@ -11,6 +11,7 @@ from proxy.models import Call
 from teams.models import Membership, Role
 from tests.analytics.factories import CallFactory, CallRollupFactory
 from tests.billing.factories import PlanVersionFactory, ServiceFactory, SubscriptionFactory
+from tests.providers.factories import AiModelFactory
 from tests.teams.factories import ApiKeyFactory, ApplicationFactory, MembershipFactory
 
 pytestmark = pytest.mark.django_db
@@ -293,12 +294,48 @@ def test_usage_shows_the_range_with_its_tables(client: Client) -> None:
     assert "$7.00" in page
 
 
+def test_usage_tells_what_each_part_cost(client: Client) -> None:
+    team = enter(client).team
+    key = ApiKeyFactory.create(application__team=team, name="ci-key")
+    service, model = ServiceFactory.create(name="Weather"), AiModelFactory.create(name="gpt-nano")
+    hour = clock.now().replace(minute=0, second=0, microsecond=0)
+    parts = {"application": key.application_id, "api_key": key.pk, "service": service.pk, "ai_model": model.pk}
+    CallRollupFactory.create(
+        team=team.pk, start=hour, calls=3, currency=team.currency, revenue_nano=7 * money.NANO, **parts
+    )
+    CallRollupFactory.create(
+        team=team.pk, start=hour, calls=1, currency=team.currency, revenue_nano=2 * money.NANO, api_key=key.pk
+    )
+
+    context = client.get(reverse("analytics:usage"), {"range": "24h"}).context
+
+    assert {top.name: [(part.row.name, spent) for part, spent in top.rows] for top in context["tops"]} == {
+        "Application": [(key.application.name, "$7.00")],
+        "Model": [("gpt-nano", "$7.00")],
+        "Service": [("Weather", "$7.00")],
+        "Key": [("ci-key", "$9.00")],
+    }
+    assert context["spend"].series[0].values[-1] == 9 * money.NANO
+
+
 def test_usage_hides_spend_from_those_who_see_no_money(client: Client) -> None:
-    enter(client, Role.DEVELOPER)
+    team = enter(client, Role.DEVELOPER).team
+    hour = clock.now().replace(minute=0, second=0, microsecond=0)
+    application = ApplicationFactory.create(team=team)
+    CallRollupFactory.create(
+        team=team.pk,
+        application=application.pk,
+        start=hour,
+        calls=3,
+        currency=team.currency,
+        revenue_nano=7 * money.NANO,
+    )
 
-    figures = client.get(reverse("analytics:usage")).context["figures"]
+    answer = client.get(reverse("analytics:usage"))
 
-    assert "Spend" not in [figure.name for figure in figures]
+    assert application.name in answer.content.decode()
+    assert "Spend" not in [figure.name for figure in answer.context["figures"]]
+    assert "$7.00" not in answer.content.decode()
 
 
 def test_usage_of_a_subscription_shows_its_allowances(client: Client) -> None:
@@ -320,8 +357,8 @@ def test_usage_costs_the_same_for_any_number_of_applications(
     for application in ApplicationFactory.create_batch(rows, team=team):
         CallRollupFactory.create(team=team.pk, application=application.pk, start=hour, calls=1)
 
-    # Session, person, memberships; sums, latencies; subscription; applications, services; subscriptions; two tops.
-    with django_assert_num_queries(12):
+    # Session, person, memberships; sums, latencies; subscription; applications, services; subscriptions; tops of applications (two), models, services, keys.
+    with django_assert_num_queries(14):
         client.get(reverse("analytics:usage"))
 
 

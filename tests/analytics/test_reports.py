@@ -66,7 +66,7 @@ def test_by_application_shows_the_busiest_first() -> None:
     for application, calls in ((small, 1), (large, 9)):
         CallRollupFactory.create(team=team.pk, start=NOW.replace(minute=0), application=application.pk, calls=calls)
 
-    parts = reports.by_application(team, RANGES["24h"], NOW, Filters())
+    parts = reports.by("application", team, RANGES["24h"], NOW, Filters())
     filtered = reports.usage(team, RANGES["24h"], NOW, Filters(application=small))
 
     assert [(part.row, part.measures.calls) for part in parts] == [(large, 9), (small, 1)]
