@@ -13,7 +13,9 @@ _MOST: Final = 20  # of one kind on the home page; the list has them all
 
 
 def refused_keys() -> Iterator[Need]:
-    refused = ProviderKey.objects.filter(state=ProviderKey.State.INVALID, provider__state=Provider.State.ON)
+    """Also those for which there is no money there."""
+    out = (ProviderKey.State.INVALID, ProviderKey.State.EXHAUSTED)
+    refused = ProviderKey.objects.filter(state__in=out, provider__state=Provider.State.ON)
     for key in refused.select_related("provider")[:_MOST]:
         left = key.provider.keys.filter(state=ProviderKey.State.ACTIVE).count()
         rest = (
@@ -21,15 +23,19 @@ def refused_keys() -> Iterator[Need]:
             if left
             else _("there is no other key: its models answer 503")
         )
+        poor = key.state == ProviderKey.State.EXHAUSTED
+        title = (
+            _("%(provider)s has no money for the key %(key)s") if poor else _("%(provider)s refuses the key %(key)s")
+        )
         yield Need(
             urgency=Urgency.SOON if left else Urgency.LOSING,
             icon="key-round",
-            title=_("%(provider)s refuses the key %(key)s") % {"provider": key.provider, "key": key.name},
+            title=title % {"provider": key.provider, "key": key.name},
             detail=f"{key.state_reason or _('no reason given')}; {rest}",
             since=key.state_since,
             url=change_url(key),
-            act=_("Replace secret"),
-            act_url=verb_url(key, "replace_secret"),
+            act=_("Test again") if poor else _("Replace secret"),
+            act_url=verb_url(key, "test" if poor else "replace_secret"),
         )
 
 

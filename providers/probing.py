@@ -1,29 +1,36 @@
 """Test a connection: is the address right, does the provider take the key, which models does it list.
 
-One `GET {base_url}/models` under the rules of `apipark.outbound`; nothing is generated, so it costs nothing. What was
-learned stays with the key. Only a plain "I do not know this key" (401) takes a key out of use: a provider that is away,
-or a key that may do everything but list, must not stop calls that would pass.
+The list is asked for at the provider's first door that has one, under the rules of `apipark.outbound`; nothing is
+generated, so it costs nothing, unless a person asks for one token too. What was learned stays with the key. Only a plain
+"I do not know this key" or "there is no money" takes a key out of use: a provider that is away, or a key that may do
+everything but list, must not stop calls that would pass.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, prefetch_related_objects
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apipark import clock, outbound
+from apipark import changes, clock, outbound
 from apipark.addresses import AddressRefused
 from apipark.crypto import CannotOpen
-from providers import secrets, switching
-from providers.dialects.openai import errors, listing
-from providers.models import Provider, ProviderKey
+from providers import profiles, secrets, switching
+from providers.dialects import listings
+from providers.dialects.base import Given, Target
+from providers.dialects.canonical import BadRequest, Chat, Text, Turn, UpstreamError
+from providers.dialects.listings import Found
+from providers.dialects.openai.codec import CODEC as OPENAI
+from providers.dialects.profile import Door, ModelFacts, Profile, credential
+from providers.dialects.registry import UPSTREAMS
+from providers.models import Provider, ProviderKey, WithheldModel
 from teams import audit
 from teams.models import User
 
@@ -33,6 +40,9 @@ log = structlog.get_logger()
 _LONGEST_PAUSE: Final = timedelta(hours=6)
 _NAMES_SHOWN: Final = 5
 _WORDS_SHOWN: Final = 100  # of what a provider says itself
+_OUT: Final = frozenset({ProviderKey.State.INVALID, ProviderKey.State.EXHAUSTED})
+# In names of models that answer for little.
+_CHEAP: Final = ("nano", "mini", "lite", "flash", "haiku", "small", "8b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,43 +58,85 @@ class Verdict:
     address: Step
     credentials: Step
     models: Step
-    # The provider's own, in its order.
-    names: tuple[str, ...] = ()
+    # In the provider's order.
+    found: tuple[Found, ...] = ()
     took_ms: int = 0
-    # The provider does not know the key.
+    # The provider does not know the key, or has no money for it.
     refused: bool = False
+    out_of_money: bool = False
+    # Of one token, where it was asked for.
+    answer: Step | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(model.name for model in self.found)
+
+    @property
+    def steps(self) -> list[tuple[str, Step]]:
+        named = [(_("Address"), self.address), (_("Key"), self.credentials), (_("Models"), self.models)]
+        return [*named, (_("One token"), self.answer)] if self.answer else named
 
     @property
     def trouble(self) -> str:
         """In words; empty when the connection can be used."""
-        return next((step.says for step in (self.address, self.credentials, self.models) if step.ok is False), "")
+        return next((step.says for _name, step in self.steps if step.ok is False), "")
 
     def __str__(self) -> str:
-        words = {
-            "address": self.address.says,
-            "credentials": self.credentials.says,
-            "models": self.models.says,
-            "ms": self.took_ms,
-        }
-        return _("Address: %(address)s. Key: %(credentials)s. Models: %(models)s. Took %(ms)s ms.") % words
+        said = " ".join(f"{name}: {step.says}." for name, step in self.steps)
+        return _("%(steps)s Took %(ms)s ms.") % {"steps": said, "ms": self.took_ms}
 
 
 # Asking --------------------------------------------------------------------------------------------------------------
-def ask(base_url: str, secret: str) -> Verdict:
-    """Sends one request, and after a success one without the key. Touches no database."""
+def ask(profile: Profile, secret: str, *, one_token: bool = False, model: str = "") -> Verdict:
+    """The list, with the key and then once without it, and an answer of one token if wanted, of `model` or of one in the
+    list. Touches no database.
+    """
+    verdict = _ask_list(profile, secret)
+    if not one_token or verdict.address.ok is False or verdict.credentials.ok is False:
+        return verdict
+    return replace(verdict, answer=_ask_token(profile, secret, model or _cheap(verdict.found)))
+
+
+def _ask_list(profile: Profile, secret: str) -> Verdict:
+    door = listings.listing_door(profile)
+    if door is None:
+        untold = Step(ok=None, says=_("not listed here: add those you use by hand"))
+        return Verdict(_not_reached(), _not_reached(), untold)
     started = time.monotonic()
+    found: list[Found] = []
+    token = ""
     try:
-        answer = _list(base_url, secret)
+        for _number in range(listings.MOST_PAGES):
+            # Each request has a bound of its own: ten slow pages must not hold a worker ten times as long.
+            if _since(started) > settings.GATEWAY_PROBE_TIMEOUT.total_seconds() * 1000:
+                endless = Step(ok=False, says=_("the list did not end in time"))
+                return Verdict(_reached(), _not_reached(), endless, took_ms=_since(started))
+            answer = _get(profile, door, secret, token)
+            if not 200 <= answer.status < 300:
+                return _refused(answer, profile, door, secret, _since(started))
+            page = listings.read_page(door, answer.body)
+            found += page.models
+            token = page.token
+            if not token:
+                break
     except (AddressRefused, outbound.OutboundFailed) as error:
         address = Step(ok=False, says=_shortened(str(error).rstrip(".")))
         return Verdict(address, _not_reached(), _not_reached(), took_ms=_since(started))
+    except ValueError:
+        says = _("it answers, but not with a list of models; is this the address of its API, with the version?")
+        return Verdict(_reached(), _not_reached(), Step(ok=False, says=says), took_ms=_since(started))
     took_ms = _since(started)
-    if 200 <= answer.status < 300:
-        return _read(answer.body, took_ms, proved=not _is_open(base_url))
-    return _refused(answer, secret, took_ms)
+    models = Step(ok=True, says=_found(found))
+    return Verdict(_reached(), _proof(profile, door, secret), models, tuple(found), took_ms)
 
 
-def _list(base_url: str, secret: str) -> outbound.Answer:
+def _get(profile: Profile, door: Door, secret: str, token: str = "") -> outbound.Answer:
+    return _send(door, listings.page_url(profile, door, token), secret)
+
+
+def _send(
+    door: Door, url: str, secret: str, method: str = "GET", body: bytes | None = None, **more: str
+) -> outbound.Answer:
     seconds = settings.GATEWAY_PROBE_TIMEOUT.total_seconds()
     bounds = outbound.Bounds(
         connect_s=min(seconds, settings.GATEWAY_CONNECT_TIMEOUT.total_seconds()),
@@ -92,44 +144,74 @@ def _list(base_url: str, secret: str) -> outbound.Answer:
         total_s=seconds,
         answer_bytes=settings.GATEWAY_PROBE_MAX_BYTES,
     )
-    headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {secret}"} if secret else {})
-    return outbound.send("GET", f"{base_url.rstrip('/')}/models", headers=headers, bounds=bounds)
-
-
-def _is_open(base_url: str) -> bool:
-    """Whether anybody is shown the list: OpenRouter and most local servers do, and then a key that passes proves nothing."""
-    try:
-        return 200 <= _list(base_url, "").status < 300
-    except (AddressRefused, outbound.OutboundFailed):
-        return False
-
-
-def _read(body: bytes, took_ms: int, *, proved: bool) -> Verdict:
-    try:
-        names = listing.model_names(body)
-    except ValueError:
-        says = _("it answers, but not with a list of models; is this the address of its API, with the version?")
-        return Verdict(_reached(), _not_reached(), Step(ok=False, says=says), took_ms=took_ms)
-    credentials = (
-        Step(ok=True, says=_("accepted"))
-        if proved
-        else Step(ok=None, says=_("not proved, since the list is open to everybody"))
+    shown = dict(credential(door.auth, secret)) if secret else {}
+    return outbound.send(
+        method, url, headers={"accept": "application/json", **door.headers, **more, **shown}, body=body, bounds=bounds
     )
-    return Verdict(_reached(), credentials, Step(ok=True, says=_found(names)), tuple(names), took_ms)
 
 
-def _refused(answer: outbound.Answer, secret: str, took_ms: int) -> Verdict:
-    """An answer that is none: what its status tells about address, key and list."""
+def _proof(profile: Profile, door: Door, secret: str) -> Step:
+    """OpenRouter and most local servers show their list to anybody, and then a key that passes proves nothing."""
+    if not secret:
+        return Step(ok=None, says=_("none was given, none is asked for"))
+    try:
+        is_open = 200 <= _get(profile, door, "").status < 300
+    except (AddressRefused, outbound.OutboundFailed):
+        is_open = False
+    if is_open:
+        return Step(ok=None, says=_("not proved, since the list is open to everybody"))
+    return Step(ok=True, says=_("accepted"))
+
+
+def _ask_token(profile: Profile, secret: str, model: str) -> Step:
+    door = next((door for door in profile.doors if door.dialect in UPSTREAMS), None)
+    if door is None or door.auth in {"sigv4", "google"} or profile.vertex:
+        return Step(ok=None, says=_("not asked: it cannot be called yet"))
+    if not model:
+        return Step(ok=None, says=_("not asked: name a model"))
+    codec, target = UPSTREAMS[door.dialect], Target(profile, ModelFacts(model))
+    chat = Chat("openai", model, [Turn("user", [Text("Hi")])], max_tokens=1)
+    started = time.monotonic()
+    try:
+        request = codec.write_request(chat, target, Given())
+        url = f"{door.base_url.rstrip('/')}{request.path}"
+        answer = _send(door, url, secret, request.method, request.body, **dict(request.headers))
+    except (AddressRefused, BadRequest, outbound.OutboundFailed) as error:
+        return Step(ok=False, says=_shortened(str(error).rstrip(".")))
+    if 200 <= answer.status < 300:
+        return Step(ok=True, says=_("%(model)s answered after %(ms)s ms") % {"model": model, "ms": _since(started)})
+    words = {"model": model, "what": _told(answer, profile, door, secret)}
+    return Step(ok=False, says=_shortened(_("%(model)s did not answer: %(what)s") % words))
+
+
+def _cheap(found: tuple[Found, ...]) -> str:
+    chats = [model.name for model in found if model.kind == "chat"]
+    return next((name for name in chats if any(word in name.lower() for word in _CHEAP)), chats[0] if chats else "")
+
+
+def _refused(answer: outbound.Answer, profile: Profile, door: Door, secret: str, took_ms: int) -> Verdict:
+    """An answer that is none: what it tells about address, key and list."""
     status, unknown = answer.status, _not_reached()
-    says = _status_words(status)
-    if own := _own_words(answer.body, secret):
-        says = _("%(what)s; it says: “%(words)s”") % {"what": says, "words": own}
-    bad = Step(ok=False, says=_shortened(says))
-    if status in {401, 403}:
-        return Verdict(_reached(), bad, unknown, took_ms=took_ms, refused=status == 401)
+    bad = Step(ok=False, says=_told(answer, profile, door, secret))
+    kind = _read(answer, profile, door).kind
+    if kind == "key" or status == 403:
+        return Verdict(_reached(), bad, unknown, took_ms=took_ms, refused=kind == "key")
     if status < 400 or status >= 500:
         return Verdict(bad, unknown, unknown, took_ms=took_ms)
-    return Verdict(_reached(), unknown, bad, took_ms=took_ms)
+    return Verdict(_reached(), unknown, bad, took_ms=took_ms, out_of_money=kind == "money")
+
+
+def _read(answer: outbound.Answer, profile: Profile, door: Door) -> UpstreamError:
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    codec = UPSTREAMS.get(door.dialect, OPENAI)
+    return codec.read_error(answer.status, headers, answer.body, Target(profile, ModelFacts("")))
+
+
+def _told(answer: outbound.Answer, profile: Profile, door: Door, secret: str) -> str:
+    says = _status_words(answer.status)
+    if own := _own_words(_read(answer, profile, door).message, secret):
+        says = _("%(what)s; it says: “%(words)s”") % {"what": says, "words": own}
+    return _shortened(says)
 
 
 def _status_words(status: int) -> str:
@@ -149,19 +231,18 @@ def _status_words(status: int) -> str:
     return _("it answers with status %(status)s") % {"status": status}
 
 
-def _own_words(body: bytes, secret: str) -> str:
+def _own_words(words: str, secret: str) -> str:
     """Never the key: some providers repeat what they were sent."""
-    words = errors.message_of(body)
-    if secret in words:
+    if secret and secret in words:
         return ""
     return _shortened(" ".join("".join(c if c.isprintable() else " " for c in words).split()).rstrip("."), _WORDS_SHOWN)
 
 
-def _found(names: list[str]) -> str:
-    shown = ", ".join(_shortened(name, 40) for name in names[:_NAMES_SHOWN])
-    more = " …" if len(names) > _NAMES_SHOWN else ""
-    words = ngettext("%(count)s found", "%(count)s found", len(names)) % {"count": len(names)}
-    return f"{words} ({shown}{more})" if names else words
+def _found(found: list[Found]) -> str:
+    shown = ", ".join(_shortened(model.name, 40) for model in found[:_NAMES_SHOWN])
+    more = " …" if len(found) > _NAMES_SHOWN else ""
+    words = ngettext("%(count)s found", "%(count)s found", len(found)) % {"count": len(found)}
+    return f"{words} ({shown}{more})" if found else words
 
 
 def _reached() -> Step:
@@ -195,7 +276,8 @@ def check(key: ProviderKey, *, actor: User | None, reason: str, address: str | N
             reason=reason,
             address=address,
         )
-        _keep(key, verdict)
+        if _keep(key, verdict):
+            _give_back(key, verdict)
     return verdict
 
 
@@ -213,41 +295,60 @@ def sweep(now: datetime, *, until: Callable[[], bool] = lambda: False) -> int:
 
 
 def due(now: datetime) -> list[ProviderKey]:
-    keys = ProviderKey.objects.exclude(state=ProviderKey.State.DISABLED).filter(provider__state=Provider.State.ON)
-    oldest = keys.select_related("provider").order_by(F("probed_at").asc(nulls_first=True), "pk")
+    over = (ProviderKey.State.DISABLED, ProviderKey.State.EXPIRED)
+    keys = ProviderKey.objects.exclude(state__in=over).filter(provider__state=Provider.State.ON)
+    keys = keys.select_related("provider").prefetch_related("provider__doors")
+    oldest = keys.order_by(F("probed_at").asc(nulls_first=True), "pk")
     return [key for key in oldest if key.probed_at is None or now - key.probed_at >= _pause(key, key.probed_at)]
 
 
 def _pause(key: ProviderKey, probed_at: datetime) -> timedelta:
     usual: timedelta = settings.GATEWAY_PROBE_INTERVAL
-    if key.state != ProviderKey.State.INVALID:
+    if key.state not in _OUT:
         return usual
     return max(usual, min(probed_at - key.state_since, _LONGEST_PAUSE))
 
 
 def _probe(key: ProviderKey) -> Verdict:
+    # Held from here on, so that _keep sees whether they are others by then.
+    prefetch_related_objects([key], "provider__doors")
     try:
         secret = secrets.reveal(key)
     except CannotOpen:
-        sealed = Step(ok=False, says=_("its secret was sealed for another host: replace it"))
+        sealed = Step(ok=False, says=_("its secret was sealed for other hosts: replace it"))
         return Verdict(_not_reached(), sealed, _not_reached())
     except AddressRefused as error:
         return Verdict(Step(ok=False, says=str(error).rstrip(".")), _not_reached(), _not_reached())
-    return ask(key.provider.base_url, secret)
+    return ask(profiles.profile_of(key.provider), secret)
 
 
-def _keep(asked: ProviderKey, verdict: Verdict) -> None:
+def _keep(asked: ProviderKey, verdict: Verdict) -> bool:
+    """False, and nothing is kept, when the answer is about a secret or an address that is gone."""
     key = secrets.locked(asked)
-    if (key.sealed, key.provider.base_url) != (asked.sealed, asked.provider.base_url):
-        return  # the answer is about a secret or an address that is gone
+    if key.sealed != asked.sealed or profiles.profile_of(key.provider) != profiles.profile_of(asked.provider):
+        return False
     key.probed_at, key.probe_trouble, key.probe_ms = clock.now(), verdict.trouble, verdict.took_ms
     key.probe_models = len(verdict.names) if verdict.models.ok else None
     key.save(update_fields=["probed_at", "probe_trouble", "probe_ms", "probe_models"])
     if verdict.refused and key.state == ProviderKey.State.ACTIVE:
         switching.switch(key, ProviderKey.State.INVALID, "refused", actor=None, reason=verdict.trouble)
         log.warning("provider_key_refused", key=key.ref, provider=key.provider.ref)
-    elif verdict.credentials.ok and key.state == ProviderKey.State.INVALID:
+    elif verdict.out_of_money and key.state == ProviderKey.State.ACTIVE:
+        switching.switch(key, ProviderKey.State.EXHAUSTED, "exhausted", actor=None, reason=verdict.trouble)
+        log.warning("provider_key_exhausted", key=key.ref, provider=key.provider.ref)
+    elif verdict.credentials.ok and key.state in _OUT:
         switching.switch(
             key, ProviderKey.State.ACTIVE, "accepted", actor=None, reason=_("The provider takes it again.")
         )
         log.info("provider_key_accepted", key=key.ref, provider=key.provider.ref)
+    return True
+
+
+def _give_back(key: ProviderKey, verdict: Verdict) -> None:
+    """Models that the key was said not to have, and that the provider lists for it. Only when a person tests: a provider
+    that lists what it refuses would have it refused every ten minutes.
+    """
+    if not verdict.credentials.ok:
+        return
+    if WithheldModel.objects.filter(key=key, model__upstream_name__in=verdict.names).delete()[0]:
+        changes.announce("catalogue")

@@ -1,9 +1,12 @@
-"""Our secrets at providers. Each is sealed at once and opens only for its row and its provider's host, so that a row
-that was moved to another address, by whomever, sends nothing there.
+"""Our secrets at providers. Each is sealed at once and opens only for its row and the hosts of its provider's doors, so
+that a row that was moved to another address, by whomever, sends nothing there.
 """
+
+from collections.abc import Iterable
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from apipark import changes, clock
@@ -34,7 +37,7 @@ def store(key: ProviderKey, secret: str) -> None:
 
 
 def reveal(key: ProviderKey) -> str:
-    """For the moment of sending. Raises crypto.CannotOpen when the provider's host is another one by now."""
+    """For the moment of sending. Raises crypto.CannotOpen when the provider has other hosts by now."""
     return sealer().open(key.sealed, bound_to=_bound_to(key))
 
 
@@ -80,14 +83,10 @@ def enable(key: ProviderKey, *, actor: User | None, reason: str, address: str | 
 
 
 @transaction.atomic
-def part_from_host(provider: Provider, *, actor: User | None, address: str | None = None) -> int:
-    """Switch off the keys of a provider that moved to another host: they do not open there. How many that were."""
-    reason = _("The provider's host changed: enter the secret again.")
-    keys = (
-        provider.keys.exclude(state=ProviderKey.State.DISABLED)
-        .select_for_update(of=("self",))
-        .select_related("provider")
-    )
+def part_from_hosts(provider: Provider, *, actor: User | None, address: str | None = None) -> int:
+    """Switch off the keys of a provider that do not open for the hosts it has now. How many that were."""
+    reason = _("The provider's hosts changed: enter the secret again.")
+    keys = [key for key in _locked(provider.keys.exclude(state=ProviderKey.State.DISABLED)) if not opens(key)]
     for key in keys:
         switch(key, ProviderKey.State.DISABLED, "disabled", actor=actor, reason=reason, address=address)
     return len(keys)
@@ -95,8 +94,21 @@ def part_from_host(provider: Provider, *, actor: User | None, address: str | Non
 
 def locked(key: ProviderKey) -> ProviderKey:
     """The row as it is now, kept from others until the transaction ends."""
-    return ProviderKey.objects.select_for_update(of=("self",)).select_related("provider").get(pk=key.pk)
+    return _locked(ProviderKey.objects.all()).get(pk=key.pk)
+
+
+def _locked(keys: QuerySet[ProviderKey]) -> QuerySet[ProviderKey]:
+    return keys.select_for_update(of=("self",)).select_related("provider").prefetch_related("provider__doors")
 
 
 def _bound_to(key: ProviderKey) -> str:
-    return f"providerkey:{key.ref}:{read_url(key.provider.base_url).host}"
+    return f"providerkey:{key.ref}:{hosts_of(key.provider)}"
+
+
+def hosts_of(provider: Provider) -> str:
+    """All hosts that its keys are sent to, sorted. Wants `doors` prefetched. Raises AddressRefused."""
+    return hosts([provider.base_url, *(door.base_url for door in provider.doors.all())])
+
+
+def hosts(urls: Iterable[str]) -> str:
+    return ",".join(sorted({read_url(url).host for url in urls}))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from apipark.problems import Problem, refuse
 from providers.dialects.base import Asked, Fetched, Given, Outgoing, Outline, Target
 from providers.dialects.canonical import BadRequest, Chat, Report, UpstreamError
+from providers.dialects.profile import credential
 from providers.dialects.registry import CALLERS, UPSTREAMS
 from proxy import forwarding
 from proxy.attempts import Choice
@@ -182,13 +183,7 @@ def _credentials(choice: Choice) -> Pairs:
     """Plain ones; what must be minted for each request or hour is set by credentials.py."""
     if choice.key is None or choice.key.secret is None:
         return []
-    match choice.door.auth:
-        case "bearer":
-            return [("authorization", f"Bearer {choice.key.secret}")]
-        case "x-api-key" | "api-key" | "x-goog-api-key" | "api-subscription-key" as name:
-            return [(name, choice.key.secret)]
-        case _:
-            return []
+    return credential(choice.door.auth, choice.key.secret)
 
 
 def _told(report: Report) -> RawPairs:

@@ -15,8 +15,9 @@ from apipark.columns import badge, moment, neighbour, number, state
 from apipark.model_admin import ConsoleForm, KeptAdmin
 from apipark.templatetags.portal import NOTHING, ago, count, duration
 from apipark.verbs import ReasonForm, verb
-from providers import probing, secrets
+from providers import probing, profiles, secrets
 from providers.admin.addresses import host_of
+from providers.dialects import listings
 from providers.models import ProviderKey
 from teams.signed_in import SignedInRequest, came_from
 
@@ -113,7 +114,8 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
             secrets.store(obj, form.cleaned_data["secret"])
 
     def waiting(self, _request: HttpRequest) -> int:
-        return ProviderKey.objects.filter(state=ProviderKey.State.INVALID).count()
+        out = (ProviderKey.State.INVALID, ProviderKey.State.EXHAUSTED)
+        return ProviderKey.objects.filter(state__in=out).count()
 
     @admin.display(description=gettext_lazy("secret"), ordering="last_four")
     def digits(self, key: ProviderKey) -> SafeString:
@@ -136,9 +138,16 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
 
     @test.effects
     def test_effects(self, key: ProviderKey) -> list[str]:
-        words = {"url": f"{key.provider.base_url}/models"}
+        profile = profiles.profile_of(key.provider)
+        door = listings.listing_door(profile)
+        asked = (
+            _("%(url)s is asked for its list of models, with this key. That costs nothing.")
+            % {"url": listings.page_url(profile, door)}
+            if door
+            else _("Nothing is asked: this provider has no list of models that this key opens.")
+        )
         return [
-            _("%(url)s is asked for its list of models, with this key. That costs nothing.") % words,
+            asked,
             _("A key that the provider does not know goes out of use; one that it takes again is used again."),
             _("A key that is off stays off."),
         ]
@@ -150,10 +159,11 @@ class ProviderKeyAdmin(KeptAdmin[ProviderKey]):
 
     @replace_secret.effects
     def replace_secret_effects(self, key: ProviderKey) -> list[str]:
-        host = host_of(key.provider.base_url)
+        urls = [key.provider.base_url, *(door.base_url for door in key.provider.doors.all())]
+        hosts = ", ".join(sorted({host_of(url) for url in urls}))
         return [
             _("New calls carry the new secret within a second; calls under way end with the old one."),
-            _("It is sealed for %(host)s and opens for no other address.") % {"host": host},
+            _("It is sealed for %(hosts)s and opens for no other address.") % {"hosts": hosts},
             _("The key is in use from then on, whatever it was before."),
         ]
 

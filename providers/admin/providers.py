@@ -13,7 +13,7 @@ from apipark.model_admin import ConsoleForm, KeptAdmin, ReadOnlyInline
 from apipark.templatetags.portal import count
 from apipark.verbs import verb
 from providers import secrets, switching
-from providers.admin.addresses import checked_url, host_of
+from providers.admin.addresses import checked_url
 from providers.admin.wording import SWITCHED, services_hit
 from providers.models import AiModel, Provider, ProviderKey
 from teams.models import User
@@ -60,14 +60,14 @@ class ProviderAdmin(KeptAdmin[Provider]):
         keys, models = Count("keys", distinct=True), Count("models", distinct=True)
         return super().get_queryset(request).annotate(good_keys=good, all_keys=keys, all_models=models)
 
-    def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's
-        moved = change and host_of(form.initial["base_url"]) != host_of(obj.base_url)
-        super().save_model(request, obj, form, change)
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001 - Django's
+        super().save_related(request, form, formsets, change)
         actor = request.user if isinstance(request.user, User) else None
-        if moved and (parted := secrets.part_from_host(obj, actor=actor, address=came_from(request))):
+        provider = Provider.objects.prefetch_related("doors").get(pk=form.instance.pk)
+        if parted := secrets.part_from_hosts(provider, actor=actor, address=came_from(request)):
             words = ngettext(
-                "%(count)s key is bound to the old host and was switched off: enter its secret again.",
-                "%(count)s keys are bound to the old host and were switched off: enter their secrets again.",
+                "%(count)s key is bound to the old hosts and was switched off: enter its secret again.",
+                "%(count)s keys are bound to the old hosts and were switched off: enter their secrets again.",
                 parted,
             )
             self.message_user(request, words % {"count": parted}, "WARNING")

@@ -22,6 +22,17 @@ class Door:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def credential(auth: Auth, secret: str) -> list[tuple[str, str]]:
+    """The header that shows a key; none for what has to be minted for each request or hour."""
+    match auth:
+        case "bearer":
+            return [("authorization", f"Bearer {secret}")]
+        case "x-api-key" | "api-key" | "x-goog-api-key" | "api-subscription-key":
+            return [(auth, secret)]
+        case "sigv4" | "google" | "none":
+            return []
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """Flags speak of the dialect `openai` unless said otherwise; defaults are those of an unknown compatible server."""

@@ -10,8 +10,8 @@ from pytest_django import Settings
 
 from apipark import clock
 from apipark.models import Change
-from providers import needs, probing, secrets
-from providers.models import AiModel, Provider, ProviderKey
+from providers import needs, probing, profiles, secrets
+from providers.models import AiModel, Door, Provider, ProviderKey, WithheldModel
 from providers.tasks import probe
 from teams.models import AuditEvent
 from tests.fakes.http import Server, Speak, answer, saying, serving
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 MODELS = answer(json.dumps({"object": "list", "data": [{"id": "gpt-nano"}, {"id": "gpt-large"}]}).encode())
 REFUSAL = answer(b'{"error": {"message": "Incorrect API key provided."}}', 401)
 ACTIVE, REFUSED, OFF = ProviderKey.State.ACTIVE, ProviderKey.State.INVALID, ProviderKey.State.DISABLED
+POOR = ProviderKey.State.EXHAUSTED
 
 
 def keyed(listed: bytes = MODELS) -> Speak:
@@ -100,7 +101,6 @@ def test_key_that_is_off_stays_off(settings: Settings) -> None:
     ("said", "step", "words"),
     [
         (answer(b"", 403), "credentials", "may not list models"),
-        (answer(b"", 402), "models", "no money"),
         (answer(b"", 404), "models", "/v1"),
         (answer(b"", 429), "models", "asks to wait"),
         (answer(b"", 418), "models", "status 418"),
@@ -124,6 +124,21 @@ def test_trouble_is_told_kept_and_leaves_the_key_in_use(settings: Settings, said
     assert words in verdict.trouble
     assert (key.state, key.probe_trouble, key.probe_models) == (ACTIVE, verdict.trouble, None)
     assert [need.detail for need in needs.failing_keys()] == [verdict.trouble]
+
+
+def test_key_without_money_goes_out_of_use_and_comes_back_with_it(settings: Settings) -> None:
+    with serving(saying(answer(b"", 402))) as server:
+        key = a_key(server, settings)
+        verdict = checked(key)
+        poor, told = key.state, list(needs.refused_keys())
+        server.speak = keyed()
+        checked(key)
+
+    assert (verdict.models.ok, verdict.trouble) == (False, "there is no money left at the provider (402)")
+    assert (poor, key.state) == (POOR, ACTIVE)
+    assert [need.title for need in told] == [f"{key.provider} has no money for the key {key.name}"]
+    actions = list(AuditEvent.objects.order_by("number").values_list("action", flat=True))
+    assert actions == ["providerkey.tested", "providerkey.exhausted", "providerkey.tested", "providerkey.accepted"]
 
 
 def test_silent_provider_is_waited_for_no_longer_than_the_setting(settings: Settings) -> None:
@@ -154,7 +169,7 @@ def test_secret_of_another_host_is_not_sent(settings: Settings) -> None:
         key = ProviderKey.objects.select_related("provider").get()
         verdict = checked(key)
 
-    assert "another host" in verdict.trouble
+    assert "other hosts" in verdict.trouble
     assert server.requests == []
 
 
@@ -166,6 +181,84 @@ def test_secret_that_the_provider_repeats_is_not_kept(settings: Settings) -> Non
 
     assert SECRET not in str(verdict)
     assert SECRET not in str(list(AuditEvent.objects.values())) + key.state_reason + key.probe_trouble
+
+
+def test_each_dialect_is_asked_in_its_own_way_page_by_page(settings: Settings) -> None:
+    first = answer(b'{"models": [{"name": "models/a"}], "nextPageToken": "x/y"}')
+    second = answer(b'{"models": [{"name": "models/b"}]}')
+
+    def speak(request: bytes, connection: socket.socket) -> None:
+        connection.sendall(second if b"pageToken" in request else first)
+
+    with serving(speak) as server:
+        key = a_key(server, settings, provider__dialect="gemini", provider__vendor="custom")
+        verdict = checked(key)
+
+    assert verdict.names == ("a", "b")
+    lines = [request.partition(b"\r\n")[0] for request in server.requests[:2]]
+    assert lines == [
+        b"GET /v1/models?pageSize=1000 HTTP/1.1",
+        b"GET /v1/models?pageSize=1000&pageToken=x%2Fy HTTP/1.1",
+    ]
+    assert server.headers(0)["x-goog-api-key"] == SECRET
+    assert "authorization" not in server.headers(0)
+
+
+def test_list_that_comes_too_slowly_is_given_up(settings: Settings) -> None:
+    settings.GATEWAY_PROBE_TIMEOUT = timedelta(seconds=0.3)
+
+    def speak(_request: bytes, connection: socket.socket) -> None:
+        time.sleep(0.2)
+        connection.sendall(answer(b'{"models": [{"name": "models/a"}], "nextPageToken": "more"}'))
+
+    with serving(speak) as server:
+        verdict = checked(a_key(server, settings, provider__dialect="gemini"))
+
+    assert (verdict.trouble, verdict.names) == ("the list did not end in time", ())
+    assert len(server.requests) == 2
+
+
+def test_one_token_is_asked_of_a_cheap_model_only_when_wanted(settings: Settings) -> None:
+    said = b'{"id": "c", "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi"}}]}'
+
+    def speak(request: bytes, connection: socket.socket) -> None:
+        connection.sendall(answer(said) if request.startswith(b"POST") else MODELS)
+
+    with serving(speak) as server:
+        profile = profiles.profile_of(a_key(server, settings).provider)
+        unasked = probing.ask(profile, SECRET)
+        sent_unasked = [request.split()[0] for request in server.requests]
+        asked = probing.ask(profile, SECRET, one_token=True)
+        server.speak = saying(MODELS)
+
+    assert (unasked.answer, sent_unasked) == (None, [b"GET", b"GET"])
+    assert asked.answer is not None
+    assert asked.answer.ok is True
+    assert asked.answer.says.startswith("gpt-nano answered after ")
+    assert server.requests[-1].startswith(b"POST /v1/chat/completions ")
+
+
+def test_models_that_a_person_s_test_finds_are_given_back_to_the_key(settings: Settings) -> None:
+    with serving(keyed()) as server:
+        key = a_key(server, settings)
+        for name in ("gpt-nano", "unlisted"):
+            model = AiModelFactory.create(provider=key.provider, name=name)
+            WithheldModel.objects.create(key=key, model=model)
+        probe()
+        after_sweep = WithheldModel.objects.count()
+        checked(key)
+
+    assert (after_sweep, [withheld.model.name for withheld in WithheldModel.objects.all()]) == (2, ["unlisted"])
+
+
+def test_verdict_on_an_address_replaced_meanwhile_is_dropped(settings: Settings) -> None:
+    with serving(saying(REFUSAL)) as server:
+        a_key(server, settings)
+        key = ProviderKey.objects.select_related("provider").prefetch_related("provider__doors").get()
+        Door.objects.create(provider_id=key.provider_id, dialect="anthropic", base_url=f"http://{server.pair}")
+        checked(key)
+
+    assert (key.state, key.probed_at) == (ACTIVE, None)
 
 
 def test_verdict_on_a_secret_replaced_meanwhile_is_dropped(settings: Settings) -> None:

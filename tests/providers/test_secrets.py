@@ -3,7 +3,7 @@ from django.core.exceptions import ValidationError
 
 from apipark.crypto import CannotOpen
 from providers import secrets
-from providers.models import Provider, ProviderKey
+from providers.models import Door, Provider, ProviderKey
 from teams.models import AuditEvent
 from tests.providers.factories import SECRET, ProviderFactory, ProviderKeyFactory
 
@@ -65,13 +65,36 @@ def test_replaced_secret_forgets_what_was_learned_with_the_old_one() -> None:
     assert (event.before, event.after) == ({"last_four": "6789"}, {"last_four": "ther"})
 
 
-def test_keys_part_from_a_host_one_event_each() -> None:
+def test_key_is_bound_to_the_hosts_of_all_doors() -> None:
+    provider = ProviderFactory.create()
+    Door.objects.create(provider=provider, dialect="anthropic", base_url="https://192.0.43.7")
+    key = ProviderKeyFactory.create(provider=provider)
+
+    opens = secrets.reveal(again(key))
+    Door.objects.update(base_url="https://192.0.43.7/elsewhere")
+    opens_below = secrets.opens(again(key))
+    Door.objects.update(base_url="https://192.0.43.9")
+
+    assert (opens, opens_below) == (SECRET, True)
+    assert not secrets.opens(again(key))
+
+
+def test_second_door_of_the_same_host_changes_nothing_for_a_key() -> None:
+    key = ProviderKeyFactory.create()
+    Door.objects.create(provider=key.provider, dialect="responses", base_url="https://192.0.43.8/v1")
+
+    assert secrets.opens(again(key))
+
+
+def test_keys_part_from_hosts_they_do_not_open_for_one_event_each() -> None:
     provider = ProviderFactory.create()
     ProviderKeyFactory.create(provider=provider)
     ProviderKeyFactory.create(provider=provider, state=ProviderKey.State.INVALID)
     ProviderKeyFactory.create(provider=provider, state=ProviderKey.State.DISABLED)
+    stays = secrets.part_from_hosts(provider, actor=None)
+    Provider.objects.update(base_url="https://192.0.43.9/v1")
 
-    assert secrets.part_from_host(provider, actor=None) == 2
+    assert (stays, secrets.part_from_hosts(provider, actor=None)) == (0, 2)
 
     assert set(provider.keys.values_list("state", flat=True)) == {ProviderKey.State.DISABLED}
     assert AuditEvent.objects.filter(action="providerkey.disabled").count() == 2

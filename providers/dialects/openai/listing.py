@@ -20,13 +20,21 @@ def _model(model: ListedModel) -> dict[str, Any]:
     return {"id": model.name, "object": "model", "created": 0, "owned_by": model.provider}
 
 
-def model_names(body: bytes) -> list[str]:
-    """Of an answer to `GET /models`, in its order. Raises ValueError for anything else."""
+def models(body: bytes) -> list[dict[str, Any]]:
+    """What an answer to `GET /models` says of each, in its order; some vendors answer with the bare list.
+
+    Raises ValueError for anything else, a bare list of nothing included.
+    """
     content = orjson.loads(body)  # its error is a ValueError
-    listed = content.get("data") if isinstance(content, dict) else None
+    listed = content.get("data") if isinstance(content, dict) else content or None
     if not isinstance(listed, list):
         raise ValueError("no list of models")  # noqa: TRY004 (an answer is wrong, not an argument)
-    names = [model.get("id") if isinstance(model, dict) else None for model in listed]
-    if not all(isinstance(name, str) and name for name in names):
+    named = [model for model in listed if isinstance(model, dict) and isinstance(model.get("id"), str) and model["id"]]
+    if len(named) != len(listed):
         raise ValueError("a model without an id")
-    return [str(name) for name in names]
+    return named
+
+
+def model_names(body: bytes) -> list[str]:
+    """As `models`."""
+    return [model["id"] for model in models(body)]
