@@ -1,6 +1,7 @@
 """A PostgreSQL of a test's own: made in a temporary folder, stopped, frozen and started again as the test likes."""
 
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -70,10 +71,11 @@ def running() -> Iterator[Postgres]:
     if programs is None:
         pytest.skip("PostgreSQL is not installed")
     # The server refuses to run as root, and pytest's own folders are closed to everybody else.
-    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    other = _other_user() if os.geteuid() == 0 else ""
+    as_user = ["runuser", "-u", other, "--"] if other else []
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-    if as_user:
-        shutil.chown(folder, "postgres")
+    if other:
+        shutil.chown(folder, other)
     postgres = Postgres(programs, folder, as_user)
     try:
         postgres.create()
@@ -85,6 +87,12 @@ def running() -> Iterator[Postgres]:
             postgres.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _other_user() -> str:
+    """Debian's package makes `postgres`; binaries from elsewhere come without a user."""
+    known = {user.pw_name for user in pwd.getpwall()}
+    return "postgres" if "postgres" in known else "nobody"
 
 
 def free_port() -> int:

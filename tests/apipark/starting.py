@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,10 +16,10 @@ def environment(**more: str) -> dict[str, str]:
     return kept | {"DJANGO_SETTINGS_MODULE": "apipark.settings"} | more
 
 
-def refusal(*options: str, **variables: str) -> str:
-    """The one line with which it does not start."""
+def refusal(*options: str, through: Sequence[str] = (), **variables: str) -> str:
+    """The one line with which it does not start; `through` is a command that runs it."""
     done = subprocess.run(
-        [*UP, *options],
+        [*through, *UP, *options],
         cwd=ROOT,
         env=environment(**variables),
         capture_output=True,

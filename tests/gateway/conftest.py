@@ -12,9 +12,9 @@ from tests.journeys.installation import soon
 
 _PARTS = ("valkey", "shipper", "web")
 
-
-_ON_SQLITE = pytest.param("sqlite", marks=pytest.mark.server)
-_ON_POSTGRES = pytest.param("postgres", marks=[pytest.mark.server, pytest.mark.postgres])
+# A test of one database says so: parametrize("four_workers", [ON_SQLITE], indirect=True).
+ON_SQLITE = pytest.param("sqlite", marks=pytest.mark.server)
+ON_POSTGRES = pytest.param("postgres", marks=[pytest.mark.server, pytest.mark.postgres])
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def upstream() -> Iterator[Upstream]:
         yield listening
 
 
-@pytest.fixture(scope="session", params=[_ON_SQLITE, _ON_POSTGRES])
+@pytest.fixture(scope="session", params=[ON_SQLITE, ON_POSTGRES])
 def four_workers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, upstream: Upstream
 ) -> Iterator[Gateway]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.gateway.client import Answer, Load, ask
+from tests.gateway.conftest import ON_POSTGRES, ON_SQLITE
 from tests.gateway.running import Gateway, Story
 
 OUTAGE_S = 5.0
@@ -50,9 +51,8 @@ def _assert_only_ours(answers: list[Answer]) -> None:
     assert max(answer.came_at - answer.sent_at for answer in answers) < 2.5
 
 
+@pytest.mark.parametrize("four_workers", [ON_SQLITE], indirect=True)
 async def test_sqlite_locked_by_somebody_else(gateway: Gateway) -> None:
-    if gateway.postgres:
-        pytest.skip("of SQLite alone")
     story = gateway.story({"calls": 100_000})
     other = sqlite3.connect(gateway.sqlite, isolation_level=None, check_same_thread=False, timeout=20)
 
@@ -65,10 +65,10 @@ async def test_sqlite_locked_by_somebody_else(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("way", ["frozen", "stopped"])
+@pytest.mark.parametrize("four_workers", [ON_POSTGRES], indirect=True)
 async def test_postgresql_away(gateway: Gateway, way: str) -> None:
     database = gateway.postgres
-    if database is None:
-        pytest.skip("of PostgreSQL alone")
+    assert database is not None
     story = gateway.story({"calls": 100_000})
     unknown = gateway.hands("another_key", application=story.application)
     stop, start = (database.freeze, database.thaw) if way == "frozen" else (database.stop, database.start)
