@@ -14,6 +14,7 @@ _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES: Final = {character: value for value, character in enumerate(_ALPHABET)}
 _REF_CHARACTERS: Final = 16
 # Two characters at a step: an id is written for every call.
+_LOW: Final = (1 << 60) - 1
 _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
 
 
@@ -55,11 +56,14 @@ os.register_at_fork(after_in_child=_forget_in_child)
 
 def request_id(call: uuid.UUID) -> str:
     """`req_` and 26 base32 characters, as `X-Request-Id` shows it."""
-    value, pairs = call.int, []
-    for _ in range(13):
-        pairs.append(_PAIRS[value & 1023])
-        value >>= 10
-    return "req_" + "".join(pairs[::-1])
+    # Two halves of 70 and 60 bits, written out: an id is shown with every call.
+    high, low, pairs = call.int >> 60, call.int & _LOW, _PAIRS
+    return (
+        f"req_{pairs[high >> 60]}{pairs[high >> 50 & 1023]}{pairs[high >> 40 & 1023]}{pairs[high >> 30 & 1023]}"
+        f"{pairs[high >> 20 & 1023]}{pairs[high >> 10 & 1023]}{pairs[high & 1023]}{pairs[low >> 50]}"
+        f"{pairs[low >> 40 & 1023]}{pairs[low >> 30 & 1023]}{pairs[low >> 20 & 1023]}{pairs[low >> 10 & 1023]}"
+        f"{pairs[low & 1023]}"
+    )
 
 
 def call_id(text: str) -> uuid.UUID | None:

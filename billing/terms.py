@@ -84,11 +84,11 @@ class AllowanceSpec:
     cap_ref: str = ""
     cap_scope: Literal["", "team", "application", "key", "plan"] = ""
     set_by: Literal["", "customer", "publisher"] = ""
+    # What makes it one counter, without the period it is in.
+    key: tuple[str, str, str, str] = field(init=False, repr=False, compare=False)
 
-    @property
-    def key(self) -> tuple[str, str, str, str]:
-        """What makes it one counter, without the period it is in."""
-        return self.scope, self.meter, self.kind, self.period
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", (self.scope, self.meter, self.kind, self.period))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +114,9 @@ class Terms:
     cost_factor_ppm: int
     # In the order in which they are asked: plan meters, then caps of key, application, team.
     allowances: tuple[AllowanceSpec, ...] = field(default=())
+    # One of them counts tokens or money: what a call costs must be known.
+    counts_tokens: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        counts = any(spec.meter in {"tokens", "spend"} for spec in self.allowances)
+        object.__setattr__(self, "counts_tokens", counts)

@@ -39,14 +39,15 @@ def read_ai(route: Route, path: str, body: bytes) -> Outline:
         ) from error
 
 
-def check_prices(hops: Sequence[Hop], terms: Terms, time_us: int) -> None:
-    """Raises 503 when a target that may answer has no price in the plan's currency, and the plan counts what it costs."""
-    if not any(spec.meter in {"tokens", "spend"} for spec in terms.allowances):
-        return
+def unpriced(hops: Sequence[Hop], terms: Terms, time_us: int) -> str:
+    """The first target that may answer and has no price in the plan's currency, where the plan counts what it costs."""
+    if not terms.counts_tokens:
+        return ""
     for hop in hops:
         price = hop.model.price(time_us)
         if price is None or price.currency != terms.currency:
-            raise refuse("pricing-unavailable", model=hop.model.name)
+            return hop.model.name
+    return ""
 
 
 @dataclass(slots=True)
@@ -54,7 +55,7 @@ class Units:
     """What a call of so many tokens takes from each meter, at the dearest target that may answer."""
 
     terms: Terms
-    prices: list[Price]
+    prices: Sequence[Price]
     request_bytes: int
     choices: int
 
@@ -103,7 +104,6 @@ async def reserve(
     expected.
     """
     allowances = units.terms.allowances
-    metered = any(spec.meter in {"tokens", "spend"} for spec in allowances)
     asked = outline.max_tokens
     wanted = 0 if not generates else asked if asked is not None else most_output
     output = min(wanted, first_block) if outline.stream else wanted
@@ -119,7 +119,7 @@ async def reserve(
                 raise
             tokens, output = smaller
         else:
-            set_by_us = metered and generates and asked is None and not outline.stream
+            set_by_us = units.terms.counts_tokens and generates and asked is None and not outline.stream
             return Reserved(held, output, output if set_by_us else None)
     raise Unavailable("limits change faster than a reservation")
 

@@ -128,6 +128,13 @@ class ModelRoute:
         at = bisect_right(self.price_starts, time_us) - 1
         return self.prices[at] if at >= 0 and time_us < self.price_ends[at] else None
 
+    def price_changes_us(self, time_us: int) -> int:
+        """Until when what `price` gives holds."""
+        at = bisect_right(self.price_starts, time_us)
+        begins = self.price_starts[at] if at < len(self.price_starts) else _NEVER
+        ends = self.price_ends[at - 1] if at else _NEVER
+        return min(begins, ends) if time_us < ends else begins
+
 
 @dataclass(frozen=True, slots=True)
 class Hop:

@@ -185,9 +185,12 @@ class Purse:
     def _pool(self, spec: AllowanceSpec, time_us: int) -> Pool:
         pool = self._pools.get(spec.key)
         # Another plan may count the same in other periods.
-        if pool is not None and pool.start_us <= time_us < pool.end_us and pool.spec.cycle == spec.cycle:
-            pool.spec = spec
-            return pool
+        if pool is not None and pool.start_us <= time_us < pool.end_us:
+            if pool.spec is spec:
+                return pool
+            if pool.spec.cycle == spec.cycle:
+                pool.spec = spec
+                return pool
         start, end = spec.cycle.period(_EPOCH + timedelta(microseconds=time_us))
         self._pools[spec.key] = fresh = Pool(spec, (start - _EPOCH) // _MICROSECOND, (end - _EPOCH) // _MICROSECOND)
         self.look_at(fresh)

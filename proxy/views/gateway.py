@@ -21,6 +21,7 @@ from django.utils.translation import override
 from rest_framework.views import APIView
 
 from apipark.problems import Problem, refuse
+from billing.prices import Price
 from billing.standing import Admit, Refuse
 from billing.terms import Terms
 from providers.dialects.base import ListedModel, Outline
@@ -28,7 +29,7 @@ from providers.dialects.registry import CALLERS
 from proxy import calls, records, refusals, routing, shortages, standing
 from proxy.attempts import Trail
 from proxy.authentication import Digests, KeyAuthentication
-from proxy.catalogue import Catalogue, Hop, ModelRoute, ServiceRoute
+from proxy.catalogue import Catalogue, Hop, ModelRoute, ServiceRoute, VersionRoute
 from proxy.circuits import Circuits
 from proxy.consumers import Consumer
 from proxy.course import Course, CoursePorts
@@ -56,6 +57,27 @@ _MOST_ADMISSIONS: Final = 100_000
 
 # A key, and all that `decide` is asked about: the services that offer a model may change under the same consumer.
 _Asked = tuple[bytes, int | None, tuple[int, ...]]
+# A key, and what a call of it asks for: dialect, operation, model.
+_AskedAi = tuple[bytes, str, routing.Operation, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Admission:
+    """All that is the same for calls of one key that ask for one model, while neither consumer nor catalogue change."""
+
+    consumer: Consumer
+    catalogue: Catalogue
+    # µs since 1970: a period, a grace or a price ends.
+    until_us: int
+    verdict: Verdict
+    terms: Terms
+    service: ServiceRoute
+    version: VersionRoute
+    hops: tuple[Hop, ...]
+    # Of all targets that may answer.
+    prices: tuple[Price, ...]
+    # A target that may not be asked: its cost is not known, and the plan counts it.
+    unpriced: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +111,7 @@ class Progress:
     consumer: Consumer | None = None
     terms: Terms | None = None
     service: ServiceRoute | None = None
-    version_id: int | None = None
+    version: VersionRoute | None = None
     model_id: int | None = None
     body_bytes: int = 0
     asked: dict[str, Any] | None = None
@@ -118,6 +140,7 @@ class ProxyView(APIView):
         self._authentication = KeyAuthentication()
         self._permissions = (AddressAllowed(), NotSuspended())
         self._admissions: dict[_Asked, tuple[Consumer, int, Verdict]] = {}
+        self._ai_admissions: dict[_AskedAi, _Admission] = {}
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # noqa: ARG002
         """As a URLconf reaches it: the gateway needs the loop and the memory of its own server."""
@@ -175,7 +198,39 @@ class ProxyView(APIView):
         body = await self._body(way.call, progress)
         path = calls.path_of(route, way.call.raw_query)
         outline = calls.read_ai(route, path, body)
-        hops = routing.ai_hops(route.operation, outline.model, ports.directory.catalogue, consumer)
+        asked = (way.digests[0], route.dialect, route.operation, outline.model)
+        found = self._ai_admissions.get(asked)
+        if (
+            found is None
+            or found.consumer is not consumer
+            or found.catalogue is not ports.directory.catalogue
+            or way.call.time_us >= found.until_us
+        ):
+            found = await self._admit_ai(way, outline.model, progress)
+            if len(self._ai_admissions) >= _MOST_ADMISSIONS:
+                self._ai_admissions.clear()
+            self._ai_admissions[asked] = found
+        progress.terms, progress.service, progress.version = found.terms, found.service, found.version
+        progress.model_id = found.hops[0].model.id
+        way.request.verdict = found.verdict
+        if route.operation == "count":
+            await self._count(way, outline)
+            return
+        _check_size(found.terms, body)
+        ports.rate.allow_request(way.request, self)
+        if found.unpriced:
+            raise refuse("pricing-unavailable", model=found.unpriced)
+        course = self._course(way, outline, path, body, found)
+        sending = await course.first()
+        try:
+            await self._carry_ai(way, progress, course, sending, found)
+        finally:
+            course.end()
+
+    async def _admit_ai(self, way: Way, name: str, progress: Progress) -> _Admission:
+        """Raises a problem for a model that is unknown, not in the plan, or not to be called now."""
+        catalogue, consumer, time_us = self._ports.directory.catalogue, _known(progress), way.call.time_us
+        hops = routing.ai_hops(way.route.operation, name, catalogue, consumer)
         model = hops[0].model
         progress.model_id = model.id
         services = {
@@ -183,33 +238,23 @@ class ProxyView(APIView):
         }
         verdict = await self._standing(way, list(services), model.id, progress)
         service, version = services[verdict.service_id]
-        progress.service, progress.version_id = service, version.id
-        terms = self._admitted(verdict, model=outline.model)
-        if route.operation == "count":
-            await self._count(way, outline)
-            return
-        _check_size(terms, body)
-        ports.rate.allow_request(way.request, self)
-        hops += ports.directory.catalogue.fallbacks.get(service.id, ())
-        calls.check_prices(hops, terms, way.call.time_us)
-        course = self._course(way, consumer, outline, path, body, hops, strict=version.strict)
-        sending = await course.first()
-        try:
-            await self._carry_ai(way, progress, course, sending, verdict)
-        finally:
-            course.end()
+        progress.service, progress.version = service, version
+        terms = self._admitted(verdict, model=name)
+        hops += catalogue.fallbacks.get(service.id, ())
+        return _Admission(
+            consumer=_known(progress),
+            catalogue=catalogue,
+            until_us=min(_until_us(verdict), *(hop.model.price_changes_us(time_us) for hop in hops)),
+            verdict=verdict,
+            terms=terms,
+            service=service,
+            version=version,
+            hops=hops,
+            prices=tuple(price for hop in hops if (price := hop.model.price(time_us)) is not None),
+            unpriced=calls.unpriced(hops, terms, time_us),
+        )
 
-    def _course(
-        self,
-        way: Way,
-        consumer: Consumer,
-        outline: Outline,
-        path: str,
-        body: bytes,
-        hops: tuple[Hop, ...],
-        *,
-        strict: bool,
-    ) -> Course:
+    def _course(self, way: Way, outline: Outline, path: str, body: bytes, admission: _Admission) -> Course:
         ports, call, route = self._ports, way.call, way.route
         ai = AiCall(
             dialect=route.dialect,
@@ -220,7 +265,7 @@ class ProxyView(APIView):
             request_id=call.request_id,
             asked_id=call.hex[:24],
             created=call.time_us // 1_000_000,
-            strict=strict,
+            strict=admission.version.strict,
             most_output=ports.limits.default_max_tokens,
         )
 
@@ -229,21 +274,17 @@ class ProxyView(APIView):
                 return route.dialect if route.dialect in model.provider.doors else None
             return dialect_for(model, route.dialect, tools=bool(outline.content.get("tools")))
 
-        trail = Trail(hops, consumer.application_id, call.time_us, ports.pools, ports.circuits, dialect_of)
+        application_id = admission.consumer.application_id
+        trail = Trail(admission.hops, application_id, call.time_us, ports.pools, ports.circuits, dialect_of)
         return Course(ai, trail, ports.course)
 
-    async def _carry_ai(self, way: Way, progress: Progress, course: Course, sending: Sending, verdict: Verdict) -> None:
+    async def _carry_ai(
+        self, way: Way, progress: Progress, course: Course, sending: Sending, admission: _Admission
+    ) -> None:
         ports, call, route = self._ports, way.call, way.route
-        consumer, terms, service = _known(progress), verdict.terms, progress.service
-        assert terms is not None  # noqa: S101 (admitted)
-        assert service is not None  # noqa: S101 (as above)
-        ai, model = course.ai, course.trail.hops[0].model
-        units = calls.Units(
-            terms,
-            [price for hop in course.trail.hops if (price := hop.model.price(call.time_us)) is not None],
-            len(sending.body),
-            ai.outline.n,
-        )
+        consumer, terms, ai = admission.consumer, admission.terms, course.ai
+        model = admission.hops[0].model
+        units = calls.Units(terms, admission.prices, len(sending.body), ai.outline.n)
         most = min(model.facts.max_output_tokens or ai.most_output, ai.most_output)
         block = ports.course.outputs.block(consumer.application_id, model.id)
         try:
@@ -263,7 +304,7 @@ class ProxyView(APIView):
         except Unavailable as error:
             raise refuse("metering-unavailable", retry_after=2) from error
         metered = None
-        if ai.outline.stream and any(spec.meter in {"tokens", "spend"} for spec in terms.allowances):
+        if ai.outline.stream and terms.counts_tokens:
             metered = Metered(reserved.covered, block, ai.outline.max_tokens, units.more)
         if reserved.limit is not None:
             ai.limit = reserved.limit
@@ -271,11 +312,11 @@ class ProxyView(APIView):
         planned = Planned(
             consumer=consumer,
             terms=terms,
-            service=service,
-            version=service.versions[_number(service, progress.version_id)],
+            service=admission.service,
+            version=admission.version,
             sending=sending,
             units={},
-            own_headers=[_NO_STORE, *_notices(call, verdict)],
+            own_headers=[_NO_STORE, *_notices(call, admission.verdict)],
             model=model,
             streamed=ai.outline.stream,
             input_expected=ai.outline.input_expected,
@@ -300,7 +341,7 @@ class ProxyView(APIView):
         ports = self._ports
         consumer = _known(progress)
         target = routing.rest_target(way.route, ports.directory.catalogue, consumer)
-        progress.service, progress.version_id = target.service, target.version.id
+        progress.service, progress.version = target.service, target.version
         verdict = await self._standing(way, [target.service.id], None, progress)
         terms = self._admitted(verdict)
         body = await self._body(way.call, progress)
@@ -348,9 +389,7 @@ class ProxyView(APIView):
             return
         if len(self._admissions) >= _MOST_ADMISSIONS:
             self._admissions.clear()
-        until = verdict.answer.until
-        until_us = sys.maxsize if until is None else (until - _EPOCH) // timedelta(microseconds=1)
-        self._admissions[wanted] = (consumer, until_us, verdict)
+        self._admissions[wanted] = (consumer, _until_us(verdict), verdict)
 
     def _admitted(self, verdict: Verdict, model: str = "") -> Terms:
         if isinstance(verdict.answer, Refuse):
@@ -478,7 +517,7 @@ class ProxyView(APIView):
             "sub": terms.subscription_id if terms else None,
             "pv": terms.plan_version_id if terms else None,
             "svc": service.id if service else None,
-            "ver": progress.version_id,
+            "ver": progress.version.id if progress.version else None,
             "model": progress.model_id,
             "st": problem.status,
             "slug": problem.slug,
@@ -555,8 +594,9 @@ def _listed(name: str, model: ModelRoute) -> ListedModel:
     return ListedModel(name, model.provider.name, facts.context_tokens, facts.max_output_tokens, model.kind)
 
 
-def _number(service: ServiceRoute, version_id: int | None) -> int:
-    return next(number for number, version in service.versions.items() if version.id == version_id)
+def _until_us(verdict: Verdict) -> int:
+    until = verdict.answer.until if isinstance(verdict.answer, Admit) else None
+    return sys.maxsize if until is None else (until - _EPOCH) // timedelta(microseconds=1)
 
 
 async def _answer(call: InboundCall, content: dict[str, Any]) -> None:
