@@ -10,7 +10,8 @@ _LARGEST: Final = 2**53
 Source = Literal["provider", "own", "mixed"]
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: to fill a frozen one takes four times as long, with each answer.
+@dataclass(slots=True)
 class Usage:
     # Prompt tokens that were in no cache; of other kinds where the provider breaks them out.
     input_text: int = 0
@@ -43,6 +44,7 @@ class Usage:
     anomaly: str = ""
     # The provider's usage object as it came, for the record; never compared.
     raw: dict[str, Any] | None = field(default=None, compare=False, repr=False)
+    _counts: dict[str, int] | None = field(default=None, init=False, compare=False, repr=False)
 
     @property
     def input_total(self) -> int:
@@ -63,8 +65,10 @@ class Usage:
         return replace(self, **changes)
 
     def counts(self) -> dict[str, int]:
-        """What is not 0, by class."""
-        return {name: number for name, number in zip(CLASSES, _NUMBERS(self), strict=True) if number}
+        """What is not 0, by class. Worked out once: not to be changed."""
+        if self._counts is None:
+            self._counts = {name: number for name, number in zip(CLASSES, _NUMBERS(self), strict=True) if number}
+        return self._counts
 
 
 CLASSES: Final = tuple(each.name for each in fields(Usage) if each.type in {"int", int})
