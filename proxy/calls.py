@@ -60,10 +60,9 @@ class Units:
     choices: int
 
     def of(self, input_tokens: int, output_tokens: int) -> dict[str, int]:
-        output = output_tokens * self.choices
-        cost = max(
-            (dearest(price, input_tokens=input_tokens, output_tokens=output) for price in self.prices), default=0
-        )
+        output, cost = output_tokens * self.choices, 0
+        for price in self.prices:
+            cost = max(cost, dearest(price, input_tokens=input_tokens, output_tokens=output))
         return {
             "calls": 1,
             "bytes": self.request_bytes,

@@ -18,6 +18,7 @@ from apipark.addresses import AddressRefused, Origin, read_url
 from apipark.crypto import CannotOpen
 from billing.prices import Price, priced
 from providers import profiles, secrets
+from providers.dialects.base import Target
 from providers.dialects.profile import Auth, ModelFacts, Profile
 from providers.models import (
     AiModel,
@@ -123,6 +124,11 @@ class ModelRoute:
     prices: tuple[Price, ...]
     # When each ends though no other follows; `_NEVER` for none.
     price_ends: tuple[int, ...]
+    # Facts and profile, as codecs take them.
+    target: Target = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "target", Target(self.provider.profile, self.facts))
 
     def price(self, time_us: int) -> Price | None:
         at = bisect_right(self.price_starts, time_us) - 1

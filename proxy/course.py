@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from apipark.problems import Problem, refuse
-from providers.dialects.base import CallerDialect, Fetched, Target
+from providers.dialects.base import CallerDialect, Fetched
 from providers.dialects.canonical import BadRequest, Chat, ToolCall, UpstreamError
 from providers.dialects.registry import CALLERS, UPSTREAMS
 from providers.models import ProviderKey
@@ -150,7 +150,7 @@ class Course:
 
     async def _gather(self, choice: Choice) -> None:
         """What a translation needs and cannot make itself."""
-        target = Target(choice.model.provider.profile, choice.model.facts)
+        target = choice.model.target
         try:
             chat = self.ai.chat()
         except BadRequest as error:

@@ -44,13 +44,30 @@ def ai_request(headers: RawPairs) -> Pairs:
 
 def answer(headers: Iterable[tuple[str, str]]) -> RawPairs:
     """Of an upstream's answer, for the caller."""
-    pairs = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers]
-    listed = _named_by_connection(pairs)
-    return [
-        (name, value)
-        for name, value in pairs
-        if name not in _NEVER_DOWN and name not in listed and not name.startswith(_NEVER_DOWN_PREFIXES)
-    ]
+    pairs, listed = [], frozenset[bytes]()
+    for text, value in headers:
+        name = _DOWN.get(text)
+        if name is None:
+            name = _down(text)
+        if name:
+            pairs.append((name, value.encode("latin-1")))
+        elif text.lower() == "connection":
+            listed |= _named_by_connection([(b"connection", value.encode("latin-1"))])
+    return [pair for pair in pairs if pair[0] not in listed] if listed else pairs
+
+
+# What becomes of an answer's header of this name: as it goes on, empty when it does not. Providers send few names.
+_DOWN: Final[dict[str, bytes]] = {}
+_MOST_NAMES: Final = 1_000
+
+
+def _down(text: str) -> bytes:
+    name = text.lower().encode("ascii")
+    if name in _NEVER_DOWN or name.startswith(_NEVER_DOWN_PREFIXES):
+        name = b""
+    if len(_DOWN) < _MOST_NAMES:
+        _DOWN[text] = name
+    return name
 
 
 def _named_by_connection(headers: Iterable[tuple[bytes, bytes]]) -> frozenset[bytes]:

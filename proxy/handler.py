@@ -88,8 +88,12 @@ def _unreadable(method: str, headers: list[tuple[bytes, bytes]]) -> bool:
     """Transfer codings but `chunked` once, doubled lengths: read differently by the next server on the way."""
     if method in _REFUSED_METHODS or not method.isupper():
         return True
-    codings = [value for name, value in headers if name == b"transfer-encoding"]
-    lengths = sum(name == b"content-length" for name, _ in headers)
+    codings, lengths = [], 0
+    for name, value in headers:
+        if name == b"content-length":
+            lengths += 1
+        elif name == b"transfer-encoding":
+            codings.append(value)
     if codings and (codings != [b"chunked"] or lengths):
         return True
     return lengths > 1

@@ -138,13 +138,13 @@ class InboundCall:
             self._watcher.cancel()
             self._watcher = None
 
-    async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> Awaitable[None]:
         self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        return self._send({"type": "http.response.start", "status": status, "headers": headers})
 
-    async def send(self, chunk: bytes, *, last: bool = False) -> None:
+    def send(self, chunk: bytes, *, last: bool = False) -> Awaitable[None]:
         self.ended = last
-        await self._send({"type": "http.response.body", "body": chunk, "more_body": not last})
+        return self._send({"type": "http.response.body", "body": chunk, "more_body": not last})
 
     async def end(self) -> None:
         if not self.ended:

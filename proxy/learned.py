@@ -14,9 +14,12 @@ class Outputs:
         self._seen: dict[tuple[int, int], deque[int]] = {}
 
     def add(self, application_id: int, model_id: int, tokens: int) -> None:
-        if len(self._seen) >= _MOST_PAIRS:
-            self._seen.clear()
-        self._seen.setdefault((application_id, model_id), deque(maxlen=_KEPT)).append(tokens)
+        seen = self._seen.get((application_id, model_id))
+        if seen is None:
+            if len(self._seen) >= _MOST_PAIRS:
+                self._seen.clear()
+            seen = self._seen[application_id, model_id] = deque(maxlen=_KEPT)
+        seen.append(tokens)
 
     def block(self, application_id: int, model_id: int) -> int:
         """Twice the 95th percentile, and at least 1,024."""

@@ -49,6 +49,8 @@ _MOST_HELD_BYTES: Final = 64 * 1024 * 1024
 _FIRST_CONTENT_S: Final = 2.0
 # An answer that takes long tells the spool how far it came so often.
 _PROGRESS_S: Final = 1.0
+# An outcome waits so long for the record of another call, to be written with it: a write costs as much as all of them do.
+_FLUSH_S: Final = 0.002
 
 
 @dataclass(slots=True)
@@ -77,8 +79,9 @@ class Planned:
     # Set on the answer: request id, notices.
     own_headers: RawPairs
     model: ModelRoute | None = None
+    # Of the record, where the call before had the same; see `records.stamp`.
+    stamp: bytes = b""
     streamed: bool = False
-    input_bound: int = 0
     input_expected: int = 0
     metered: Metered | None = None
     # Of an AI call.
@@ -110,6 +113,7 @@ class Passage:
         self._spool = spool
         self._upstreams = upstreams
         self._draining = 0
+        self._flushing = False
 
     async def carry(self, call: InboundCall, admitted: Planned, held: Held) -> None:
         """Raises a problem while nothing was answered yet, AnswerBroken afterwards."""
@@ -430,9 +434,15 @@ class Passage:
             admitted.course.used(tally.sending, record["ot"])
         try:
             self._spool.outcome(record)
-            asyncio.get_running_loop().call_soon(self._spool.flush)
+            if not self._flushing:
+                self._flushing = True
+                asyncio.get_running_loop().call_later(_FLUSH_S, self._flush)
         finally:
             held.release(record["C"])
+
+    def _flush(self) -> None:
+        self._flushing = False
+        self._spool.flush()
 
 
 class _Stream:
@@ -728,32 +738,28 @@ def _note(tally: Tally, call: InboundCall, began_ns: int, error: UpstreamError |
     )
 
 
-def _admitted_record(call: InboundCall, admitted: Planned, held: Held) -> dict[str, Any]:
+def _admitted_record(call: InboundCall, admitted: Planned, held: Held) -> bytes:
     choice = admitted.sending.choice
     price = choice.model.price(call.time_us) if choice else None
-    return {
-        "k": "a",
-        "id": call.hex,
-        "t": call.time_us,
-        "m": call.method[:10],
-        "p": call.path[: records.PATH_CHARACTERS],
-        "team": admitted.consumer.team_id,
-        "app": admitted.consumer.application_id,
-        "key": admitted.consumer.key_id,
-        "env": admitted.consumer.environment,
-        "sub": admitted.terms.subscription_id,
-        "pv": admitted.terms.plan_version_id,
-        "svc": admitted.service.id,
-        "ver": admitted.version.id,
-        "model": admitted.model.id if admitted.model else None,
-        "pkey": choice.key.id if choice and choice.key else None,
-        "price": price.id if price else None,
-        "s": int(admitted.streamed),
-        "cur": admitted.terms.currency,
-        "in": len(admitted.sending.body),
-        "R": held.reservations(),
-        "est": admitted.input_expected,
-    }
+    own = orjson.dumps(
+        {
+            "k": "a",
+            "id": call.hex,
+            "t": call.time_us,
+            "m": call.method[:10],
+            "p": call.path[: records.PATH_CHARACTERS],
+            "pkey": choice.key.id if choice and choice.key else None,
+            "price": price.id if price else None,
+            "s": int(admitted.streamed),
+            "in": len(admitted.sending.body),
+            "R": held.reservations(),
+            "est": admitted.input_expected,
+        }
+    )
+    stamp = admitted.stamp or records.stamp(
+        admitted.consumer, admitted.terms, admitted.service, admitted.version, admitted.model
+    )
+    return b"%b,%b}" % (own[:-1], stamp)
 
 
 def _has_body(method: str, status: int) -> bool:

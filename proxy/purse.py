@@ -93,7 +93,10 @@ class Held:
         return [[pool.allowance_id, units] for pool, units in self.parts if pool.allowance_id]
 
     def has(self, meter: str) -> bool:
-        return any(pool.spec.meter == meter for pool, _ in self.parts)
+        for pool, _ in self.parts:  # noqa: SIM110 (a generator costs more than the look)
+            if pool.spec.meter == meter:
+                return True
+        return False
 
     async def more(self, units: dict[str, int], *, patient: bool = True) -> None:
         """Reserve on, on the way, so many of each meter from each of its allowances. Raises Shortage or Unavailable.

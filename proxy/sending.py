@@ -1,6 +1,6 @@
 """One request to one upstream, made of a caller's: passed on with a few splices, or translated. No I/O."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from apipark.problems import Problem, refuse
@@ -96,7 +96,7 @@ def dialect_for(model: ModelRoute, caller: str, *, tools: bool) -> str | None:
 
 def prepare(ai: AiCall, choice: Choice, attempt: int) -> Sending:
     """Raises a problem (400) for what this target cannot carry."""
-    target = Target(choice.model.provider.profile, choice.model.facts)
+    target = choice.model.target
     try:
         if choice.dialect == ai.dialect:
             return _passed(ai, choice, target, attempt)
@@ -174,7 +174,9 @@ def _sending(
     )
 
 
-def _unless(sent: Pairs, more: tuple[tuple[str, str], ...]) -> Pairs:
+def _unless(sent: Pairs, more: tuple[tuple[str, str], ...]) -> Sequence[tuple[str, str]]:
+    if not more:
+        return more
     names = {name for name, _ in sent}
     return [(name, value) for name, value in more if name not in names]
 

@@ -78,6 +78,8 @@ class _Admission:
     prices: tuple[Price, ...]
     # A target that may not be asked: its cost is not known, and the plan counts it.
     unpriced: str
+    # Of the spool's records.
+    stamp: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,7 @@ class ProxyView(APIView):
             hops=hops,
             prices=tuple(price for hop in hops if (price := hop.model.price(time_us)) is not None),
             unpriced=calls.unpriced(hops, terms, time_us),
+            stamp=records.stamp(_known(progress), terms, service, version, model),
         )
 
     def _course(self, way: Way, outline: Outline, path: str, body: bytes, admission: _Admission) -> Course:
@@ -286,7 +289,7 @@ class ProxyView(APIView):
         model = admission.hops[0].model
         units = calls.Units(terms, admission.prices, len(sending.body), ai.outline.n)
         most = min(model.facts.max_output_tokens or ai.most_output, ai.most_output)
-        block = ports.course.outputs.block(consumer.application_id, model.id)
+        block = ports.course.outputs.block(consumer.application_id, model.id) if ai.outline.stream else 0
         try:
             reserved = await calls.reserve(
                 ports.purse,
@@ -318,6 +321,7 @@ class ProxyView(APIView):
             units={},
             own_headers=[_NO_STORE, *_notices(call, admission.verdict)],
             model=model,
+            stamp=admission.stamp,
             streamed=ai.outline.stream,
             input_expected=ai.outline.input_expected,
             metered=metered,
@@ -513,7 +517,7 @@ class ProxyView(APIView):
         record = {
             "k": "r",
             **records.where(call),
-            **records.who(progress.consumer),
+            **records.who(_known(progress)),
             "sub": terms.subscription_id if terms else None,
             "pv": terms.plan_version_id if terms else None,
             "svc": service.id if service else None,
